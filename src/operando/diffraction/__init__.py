@@ -1,0 +1,1 @@
+"""From energy-dispersive spectra to lines, lattices, phases and causes."""

@@ -1,0 +1,1 @@
+"""From the cycler's record to steps, cycles, charge and resistance."""

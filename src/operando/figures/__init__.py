@@ -1,0 +1,1 @@
+"""Publication figures, the movie and the report."""

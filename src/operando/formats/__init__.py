@@ -1,0 +1,1 @@
+"""Raw files: one module a format, each with ``sniff`` and ``read``."""

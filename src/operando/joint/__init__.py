@@ -1,0 +1,1 @@
+"""Where the three instruments meet on one clock."""

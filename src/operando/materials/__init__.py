@@ -1,0 +1,1 @@
+"""Phases and container materials: one file each, with structure, density and source."""

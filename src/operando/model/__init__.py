@@ -1,0 +1,1 @@
+"""Contracts of the products, the step decorator, units, clock and constants: nouns only."""

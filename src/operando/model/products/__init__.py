@@ -1,0 +1,1 @@
+"""Every product that passes between rooms, one module a wing."""

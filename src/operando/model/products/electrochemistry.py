@@ -1,0 +1,72 @@
+"""Products of the electrochemistry wing."""
+
+from typing import Annotated
+
+import xarray as xr
+
+from operando.model.contract import Contract, Variable
+
+CURVE = Contract(
+    "curve",
+    "the cell's record on the beamline's clock with the net charge since its first sample",
+    {
+        "time": Variable(("sample",), "time", "on the beamline's clock"),
+        "voltage": Variable(("sample",), "V", "of the cell"),
+        "current": Variable(("sample",), "mA", "positive while charging"),
+        "charge": Variable(("sample",), "mAh", "net since the first sample"),
+        "step": Variable(("sample",), "1", "index into the protocol"),
+    },
+)
+
+PROTOCOL = Contract(
+    "protocol",
+    "the steps that the current shows",
+    {
+        "kind": Variable(("step",), "text", "rest, charge, discharge, hold, impedance"),
+        "cycle": Variable(("step",), "1", "0 before the first full cycle"),
+        "start": Variable(("step",), "time", "first sample"),
+        "end": Variable(("step",), "time", "last sample"),
+        "charge": Variable(("step",), "mAh", "moved in the step, signed", "std"),
+        "current": Variable(("step",), "mA", "mean, signed"),
+    },
+)
+
+CYCLES = Contract(
+    "cycles",
+    "one row a full cycle; coordinate cycle",
+    {
+        "c_rate": Variable(("cycle",), "1", "|current| / theoretical capacity per hour; NaN if unknown"),
+        "charge": Variable(("cycle",), "mAh", "charged, positive", "std"),
+        "discharge": Variable(("cycle",), "mAh", "discharged, positive", "std"),
+        "coulombic_efficiency": Variable(("cycle",), "1", "discharge / charge", "std"),
+        "resistance": Variable(
+            ("cycle",), "ohm", "voltage jump over current jump at the end of charge", "std"
+        ),
+    },
+)
+
+RESISTANCES = Contract(
+    "resistances",
+    "resistance at every current step",
+    {
+        "time": Variable(("jump",), "time", "of the step"),
+        "resistance": Variable(("jump",), "ohm", "voltage jump over current jump", "std"),
+        "delay": Variable(("jump",), "s", "time after the jump at which the voltage was read"),
+    },
+)
+
+CONDUCTIVITY = Contract(
+    "conductivity",
+    "of the electrolyte, from impedance",
+    {
+        "time": Variable(("spectrum",), "time", "start of the impedance spectrum"),
+        "resistance": Variable(("spectrum",), "ohm", "of the electrolyte", "std"),
+        "conductivity": Variable(("spectrum",), "S/cm", "NaN without geometry", "std"),
+    },
+)
+
+Curve = Annotated[xr.Dataset, CURVE]
+Protocol = Annotated[xr.Dataset, PROTOCOL]
+Cycles = Annotated[xr.Dataset, CYCLES]
+Resistances = Annotated[xr.Dataset, RESISTANCES]
+Conductivity = Annotated[xr.Dataset, CONDUCTIVITY]

@@ -1,0 +1,97 @@
+"""Products of the room where the three instruments meet."""
+
+from typing import Annotated
+
+import xarray as xr
+
+from operando.model.contract import Contract, Variable
+
+
+_EXPOSURE = {
+    "start": Variable((), "time", "NaT if unknown"),
+    "end": Variable((), "time", "NaT if unknown"),
+    "ring_current": Variable((), "mA", "mean; NaN if unknown"),
+}
+
+
+def _exposures(name: str, dim: str, meaning: str) -> Contract:
+    return Contract(
+        name,
+        meaning,
+        {
+            "file": Variable((dim,), "text", "raw file, relative to the experiment's folder"),
+            "start": Variable((dim,), "time", "of the exposure; NaT if unknown"),
+            "end": Variable((dim,), "time", "of the exposure; NaT if unknown"),
+            "charge": Variable((dim,), "mAh", "net, averaged over the exposure; NaN outside the record"),
+            "voltage": Variable((dim,), "V", "averaged over the exposure; NaN outside the record"),
+            "current": Variable((dim,), "mA", "averaged over the exposure; NaN outside the record"),
+            "cycle": Variable((dim,), "1", "holding the exposure's middle; -1 outside the record"),
+            "step": Variable((dim,), "1", "index into the protocol; -1 outside the record"),
+            "step_kind": Variable((dim,), "text", "kind of that step, empty outside the record"),
+        },
+    )
+
+
+SCAN_EXPOSURE = Contract("scan_exposure", "when one scan was exposed", _EXPOSURE, frame="scan")
+SPECTRUM_EXPOSURE = Contract(
+    "spectrum_exposure", "when one spectrum was counted", _EXPOSURE, frame="spectrum"
+)
+SCAN_TIMELINE = _exposures("scan_timeline", "scan", "state of the cell during each scan")
+SPECTRUM_TIMELINE = _exposures("spectrum_timeline", "spectrum", "state of the cell during each spectrum")
+
+PAIRS = Contract(
+    "pairs",
+    "which two scans are compared for which step of the protocol",
+    {
+        "from_scan": Variable(("pair",), "1", "nearest the step's start"),
+        "to_scan": Variable(("pair",), "1", "nearest the step's end"),
+        "cycle": Variable(("pair",), "1", "-1 for the whole experiment"),
+        "step": Variable(("pair",), "text", "kind of the step, or all, or null test"),
+    },
+)
+
+BALANCE = Contract(
+    "balance",
+    "charge against volume, for every pair and every candidate reaction",
+    {
+        "charge": Variable(("pair",), "mAh", "between the two scans", "bounds"),
+        "morphological": Variable(("pair",), "um3", "the anode's net change that was seen", "bounds"),
+        "gain": Variable(("pair",), "um3", "gross", "bounds"),
+        "loss": Variable(("pair",), "um3", "gross", "bounds"),
+        "electrochemical": Variable(("pair", "reaction"), "um3", "expected for the reaction", "bounds"),
+        "ratio": Variable(("pair", "reaction"), "1", "seen / expected", "bounds"),
+        "unaccounted": Variable(("pair",), "um3", "expected for the configured reaction - seen", "bounds"),
+        "from_scan": Variable(("pair",), "1", "index of the earlier scan"),
+        "to_scan": Variable(("pair",), "1", "index of the later scan"),
+        "cycle": Variable(("pair",), "1", "-1 for the whole experiment"),
+        "step": Variable(("pair",), "text", "kind of the step, or all"),
+    },
+)
+
+EVENTS = Contract(
+    "events",
+    "what happened when, and at which charge",
+    {
+        "time": Variable(("event",), "time", "most likely"),
+        "low": Variable(("event",), "time", "start of the 95 % interval"),
+        "high": Variable(("event",), "time", "end of the 95 % interval"),
+        "charge": Variable(("event",), "mAh", "net charge then", "bounds"),
+        "kind": Variable(("event",), "text", "void_onset, contact_loss_onset, phase_onset, …"),
+        "text": Variable(("event",), "text", "one sentence"),
+    },
+)
+
+SUMMARY = Contract(
+    "summary",
+    "everything as the object of summary.json",
+    {"json": Variable((), "text", "JSON text")},
+)
+
+ScanExposure = Annotated[xr.Dataset, SCAN_EXPOSURE]
+SpectrumExposure = Annotated[xr.Dataset, SPECTRUM_EXPOSURE]
+ScanTimeline = Annotated[xr.Dataset, SCAN_TIMELINE]
+SpectrumTimeline = Annotated[xr.Dataset, SPECTRUM_TIMELINE]
+Pairs = Annotated[xr.Dataset, PAIRS]
+Balance = Annotated[xr.Dataset, BALANCE]
+Events = Annotated[xr.Dataset, EVENTS]
+Summary = Annotated[xr.Dataset, SUMMARY]

@@ -1,0 +1,128 @@
+"""Products of the morphology wing. Lengths in µm, in the first scan's frame, axes (z, y, x)."""
+
+from typing import Annotated
+
+import xarray as xr
+
+from operando.model.contract import Contract, Variable
+
+_VOXEL = ("z", "y", "x")
+
+MOTION = Contract(
+    "motion",
+    "rigid motion of the cell: a point p of the first scan is found at R(p - c) + c + t in this one, c the volume's middle",
+    {
+        "translation": Variable(("axis",), "um", "t, along z, y, x", "std"),
+        "rotation": Variable(("axis",), "rad", "rotation vector about z, y, x; R = exp of it", "std"),
+        "correlation": Variable((), "1", "normalised cross-correlation on the parts that don't react, after"),
+        "correlation_before": Variable((), "1", "the same without the motion"),
+        "grey_scale": Variable((), "1", "factor that brings this scan's mu to the first scan's", "std"),
+    },
+    frame="scan",
+)
+
+MOTIONS = Contract(
+    "motions",
+    "the motion of every scan after a look at the whole series; coordinate scan is the frame's index",
+    {
+        "translation": Variable(("scan", "axis"), "um", "t, along z, y, x", "std"),
+        "rotation": Variable(("scan", "axis"), "rad", "rotation vector about z, y, x", "std"),
+        "grey_scale": Variable(("scan",), "1", "factor that brings the scan's mu to the first scan's", "std"),
+        "outlier": Variable(("scan",), "1", "true where the scan's own motion does not fit the series"),
+    },
+)
+
+CLASSES = Contract(
+    "classes",
+    "the grey classes shared by the whole series",
+    {
+        "mean": Variable(("phase",), "1/cm", "attenuation of each class", "std"),
+        "width": Variable(("phase",), "1/cm", "standard deviation of the voxels of a class"),
+        "threshold": Variable(("boundary",), "1/cm", "between neighbouring classes", "std"),
+    },
+)
+
+LABELS = Contract(
+    "labels",
+    "phase of every voxel in the first scan's frame: 0 container or outside, 1… the phases, 255 unknown",
+    {"label": Variable(_VOXEL, "1", "uint8")},
+    frame="scan",
+    slab="z",
+)
+
+PHASE_VOLUMES = Contract(
+    "phase_volumes",
+    "volume of each phase inside the bore and the scan's own field of view",
+    {
+        "volume": Variable(("phase",), "um3", "trusted; partial volumes counted as parts", "bounds"),
+        "untrusted_volume": Variable((), "um3", "inside the bore, counted as no phase", "bounds"),
+        "untrusted_rows": Variable(
+            ("range", "edge"), "1", "first and last row of ranges that can't be trusted"
+        ),
+    },
+    frame="scan",
+)
+
+INTERFACE = Contract(
+    "interface",
+    "the anode's surface towards the electrolyte as a height map, and the gap before it",
+    {
+        "height": Variable(("y_map", "x_map"), "um", "of the anode's surface along z; NaN where unknown"),
+        "gap": Variable(("y_map", "x_map"), "um", "thickness of the void between anode and electrolyte"),
+        "contact_area": Variable(
+            (), "um2", "triangulated anode | electrolyte surface without void between", "bounds"
+        ),
+        "contact_loss": Variable((), "1", "share of the surface with void before it", "bounds"),
+        "cavity_volume": Variable((), "um3", "void touching the anode's surface", "bounds"),
+        "roughness": Variable((), "um", "root mean square of the height about its plane", "bounds"),
+    },
+    frame="scan",
+)
+
+TRACKS = Contract(
+    "tracks",
+    "the lengths that the user asked to follow",
+    {
+        "length": Variable(
+            ("track",), "um", "height of the protrusion, or distance of the particle", "bounds"
+        ),
+        "position": Variable(("track", "axis"), "um", "of the feature in the first scan's frame"),
+    },
+    frame="scan",
+)
+
+DIFFERENCE = Contract(
+    "difference",
+    "what the anode gained and lost between two scans, in the field that both can trust",
+    {
+        "net": Variable((), "um3", "gain - loss", "bounds"),
+        "gain": Variable((), "um3", "gross", "bounds"),
+        "loss": Variable((), "um3", "gross", "bounds"),
+        "cavity_change": Variable((), "um3", "of the void between anode and electrolyte", "bounds"),
+        "untrusted_volume": Variable((), "um3", "of the common field that could not be compared"),
+        "mean_advance": Variable((), "um", "net over the bore's area, the cross-check"),
+    },
+    frame="pair",
+)
+
+DISPLACEMENT = Contract(
+    "displacement",
+    "displacement field of the electrolyte between two scans",
+    {
+        "displacement": Variable(("node", "axis"), "um", "along z, y, x", "std"),
+        "position": Variable(("node", "axis"), "um", "of the node, z, y, x"),
+        "strain": Variable(("node", "component"), "1", "zz, yy, xx, zy, zx, yx"),
+        "strain_noise": Variable(("component",), "1", "noise floor"),
+    },
+    frame="pair",
+)
+
+Motion = Annotated[xr.Dataset, MOTION]
+Motions = Annotated[xr.Dataset, MOTIONS]
+Classes = Annotated[xr.Dataset, CLASSES]
+Labels = Annotated[xr.Dataset, LABELS]
+PhaseVolumes = Annotated[xr.Dataset, PHASE_VOLUMES]
+Interface = Annotated[xr.Dataset, INTERFACE]
+Tracks = Annotated[xr.Dataset, TRACKS]
+Difference = Annotated[xr.Dataset, DIFFERENCE]
+Displacement = Annotated[xr.Dataset, DISPLACEMENT]

@@ -1,0 +1,105 @@
+"""Products of the tomography wing."""
+
+from typing import Annotated
+
+import xarray as xr
+
+from operando.model.contract import Contract, Variable
+
+_FRAME = ("angle", "row", "column")
+
+TRANSMISSION = Contract(
+    "transmission",
+    "projections over flat fields, dark fields subtracted",
+    {
+        "transmission": Variable(_FRAME, "1", "never clipped: may be negative or above one"),
+        "starved": Variable(_FRAME, "1", "true where transmission < 3 × (noise + glare level)"),
+        "noise": Variable(
+            ("row", "column"), "1", "standard deviation of the transmission in the darkest rays"
+        ),
+        "rotation_angle": Variable(("angle",), "rad", "of each projection"),
+    },
+    frame="scan",
+    slab="row",
+)
+
+ATTENUATION = Contract(
+    "attenuation",
+    "line integrals of attenuation, -ln(transmission), hardening and glare corrected as configured",
+    {
+        "attenuation": Variable(_FRAME, "1", "line integral; starved rays carry a bounded, flagged value"),
+        "starved": Variable(_FRAME, "1", "rays that can't be trusted"),
+        "rotation_angle": Variable(("angle",), "rad", "of each projection"),
+    },
+    frame="scan",
+    slab="row",
+)
+
+SINOGRAMS = Contract(
+    "sinograms",
+    "what is back-projected: attenuation after ring removal, row by row",
+    {
+        "sinogram": Variable(("row", "angle", "column"), "1", "line integral of attenuation"),
+        "starved": Variable(("row", "angle", "column"), "1", "rays that can't be trusted"),
+        "rotation_angle": Variable(("angle",), "rad", "of each projection"),
+    },
+    frame="scan",
+    slab="row",
+)
+
+CENTRE = Contract(
+    "centre",
+    "the centre of rotation",
+    {"centre": Variable((), "px", "from the middle of column 0", "std")},
+    frame="scan",
+)
+
+CENTRES = Contract(
+    "centres",
+    "the centre of rotation of every scan after a look at the whole series; coordinate scan is the frame's index",
+    {
+        "centre": Variable(("scan",), "px", "as found, or from its neighbours where flagged", "std"),
+        "outlier": Variable(("scan",), "1", "true where the scan's own centre does not fit the series"),
+    },
+)
+
+VOLUME = Contract(
+    "volume",
+    "the linear attenuation coefficient; coordinates z, y, x in um from the centre of the first voxel",
+    {
+        "mu": Variable(
+            ("z", "y", "x"), "1/cm", "linear attenuation; attrs['scale']='1/pixel' never occurs here"
+        )
+    },
+    frame="scan",
+    slab="z",
+)
+
+TRUST = Contract(
+    "trust",
+    "how far the reconstruction can be trusted, at quarter resolution (coordinates in um)",
+    {
+        "starved_share": Variable(
+            ("z_coarse", "y_coarse", "x_coarse"), "1", "share of the voxel's rays that are starved"
+        ),
+        "noise": Variable(
+            ("z_coarse", "y_coarse", "x_coarse"),
+            "1/cm",
+            "standard deviation of mu, from odd against even projections",
+        ),
+    },
+    frame="scan",
+    slab="z_coarse",
+    coarsening=4,
+)
+
+UNTRUSTED_SHARE = 0.3
+"""A voxel is untrusted when more than this share of its rays are starved."""
+
+Transmission = Annotated[xr.Dataset, TRANSMISSION]
+Attenuation = Annotated[xr.Dataset, ATTENUATION]
+Sinograms = Annotated[xr.Dataset, SINOGRAMS]
+Centre = Annotated[xr.Dataset, CENTRE]
+Centres = Annotated[xr.Dataset, CENTRES]
+Volume = Annotated[xr.Dataset, VOLUME]
+Trust = Annotated[xr.Dataset, TRUST]

@@ -1,0 +1,1 @@
+"""From volumes to what grew, what opened and what lost contact."""

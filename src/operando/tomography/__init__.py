@@ -1,0 +1,1 @@
+"""From projections to attenuation in 1/cm: one module a verb."""

@@ -1,0 +1,1 @@
+"""The whole experiment simulated, with known truth."""

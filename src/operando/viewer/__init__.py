@@ -1,0 +1,1 @@
+"""The linked viewer: a small read-only server and its page."""
