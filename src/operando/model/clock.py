@@ -50,9 +50,7 @@ def parse_time(text: str, time_zone: str | None, file: str) -> np.datetime64:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ConfigurationError(
-            f"{file}: {text!r} is not a time; write it as 2018-05-04T08:00:00+02:00."
-        ) from None
+        raise ConfigurationError(f"{file}: {text!r} is not a time; write it as 2018-05-04T08:00:00+02:00.") from None
     return to_utc(moment, time_zone, file)
 
 

@@ -29,9 +29,7 @@ class Electrode(Section):
     """An electrode or the electrolyte."""
 
     material: str = Field(description="a name known to `operando materials`")
-    mass_mg: float | dict[str, float] | None = Field(
-        None, description="mass in mg, or one for each constituent"
-    )
+    mass_mg: float | dict[str, float] | None = Field(None, description="mass in mg, or one for each constituent")
     reaction: str | None = Field(None, description='host reaction, e.g. "In + Li -> InLi"')
     active_fraction: float = Field(1.0, gt=0, le=1, description="share of the mass that is active material")
     theoretical_capacity_mAh_per_g: float | None = Field(None, gt=0, description="of the active material")
@@ -64,9 +62,7 @@ class Tomography(Section):
     files: Files = ()
     volumes: Files = Field((), description="reconstructed volumes, instead of files")
     pixel_size_um: float | None = Field(None, gt=0, description="only where the files have none")
-    centre: Literal["auto"] | float = Field(
-        "auto", description='"auto", or pixels from the middle of column 0'
-    )
+    centre: Literal["auto"] | float = Field("auto", description='"auto", or pixels from the middle of column 0')
     times: str | None = Field(None, description="CSV: file,start,end; only where the files have none")
     time_zone: str | None = Field(None, description="IANA name; only where the files have none")
     clock_offset_s: float = Field(0.0, description="add to this instrument's clock to get the beamline's")

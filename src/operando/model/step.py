@@ -118,22 +118,19 @@ def step(
         hints = typing.get_type_hints(function, include_extras=True)
         returns = hints.pop("return")
         roles = {key: _role(hint) for key, hint in hints.items()}
-        declared = Step(
+        return Step(
             name=name or function.__name__,
             function=function,
             version=version,
             stored=stored,
             cut=cut,
             inputs=tuple(
-                Input(key, role[0], role[1], role[2])
-                for key, role in roles.items()
-                if isinstance(role, tuple)
+                Input(key, role[0], role[1], role[2]) for key, role in roles.items() if isinstance(role, tuple)
             ),
             outputs=_outputs(returns),
             settings=tuple((key, role) for key, role in roles.items() if isinstance(role, Setting)),
             parameters=next(((key, role) for key, role in roles.items() if isinstance(role, type)), None),
         )
-        return declared
 
     return declare
 

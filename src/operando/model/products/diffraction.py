@@ -10,14 +10,10 @@ CALIBRATION = Contract(
     "calibration",
     "energy scale and diffraction angle of each detector element, shared by the series",
     {
-        "energy_coefficients": Variable(
-            ("element", "order"), "keV", "E = sum of coefficient × channel^order"
-        ),
+        "energy_coefficients": Variable(("element", "order"), "keV", "E = sum of coefficient × channel^order"),
         "two_theta": Variable(("element",), "deg", "diffraction angle", "std"),
         "good": Variable(("element",), "1", "false for a dead or inconsistent element"),
-        "resolution": Variable(
-            ("element", "term"), "keV", "FWHM² = term0² + term1 × E (E in keV, terms in keV)"
-        ),
+        "resolution": Variable(("element", "term"), "keV", "FWHM² = term0² + term1 × E (E in keV, terms in keV)"),
         "reason": Variable(("element",), "text", "why an element is not good, or empty"),
     },
 )
@@ -28,9 +24,7 @@ CORRECTED = Contract(
     {
         "counts": Variable(("element", "channel"), "count", "raw, for Poisson weights"),
         "background": Variable(("element", "channel"), "count", "smooth part, escape lines included"),
-        "energy": Variable(
-            ("element", "channel"), "keV", "of the channel's middle, dead-time shift corrected"
-        ),
+        "energy": Variable(("element", "channel"), "keV", "of the channel's middle, dead-time shift corrected"),
         "scale": Variable(("element",), "1", "real time / live time; multiply counts by it"),
         "good": Variable(("element",), "1", "false where this element can't be used in this spectrum"),
     },
@@ -43,9 +37,7 @@ LINES = Contract(
     {
         "d": Variable(("line",), "angstrom", "lattice spacing from the joint fit", "std"),
         "area": Variable(("line",), "count", "counts × real time / live time", "std"),
-        "d_free": Variable(
-            ("line",), "angstrom", "from a free single-line fit: what a naive analysis says", "std"
-        ),
+        "d_free": Variable(("line",), "angstrom", "from a free single-line fit: what a naive analysis says", "std"),
     },
     frame="spectrum",
 )

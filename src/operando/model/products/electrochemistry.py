@@ -39,9 +39,7 @@ CYCLES = Contract(
         "charge": Variable(("cycle",), "mAh", "charged, positive", "std"),
         "discharge": Variable(("cycle",), "mAh", "discharged, positive", "std"),
         "coulombic_efficiency": Variable(("cycle",), "1", "discharge / charge", "std"),
-        "resistance": Variable(
-            ("cycle",), "ohm", "voltage jump over current jump at the end of charge", "std"
-        ),
+        "resistance": Variable(("cycle",), "ohm", "voltage jump over current jump at the end of charge", "std"),
     },
 )
 

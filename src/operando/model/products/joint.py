@@ -6,7 +6,6 @@ import xarray as xr
 
 from operando.model.contract import Contract, Variable
 
-
 _EXPOSURE = {
     "start": Variable((), "time", "NaT if unknown"),
     "end": Variable((), "time", "NaT if unknown"),
@@ -33,9 +32,7 @@ def _exposures(name: str, dim: str, meaning: str) -> Contract:
 
 
 SCAN_EXPOSURE = Contract("scan_exposure", "when one scan was exposed", _EXPOSURE, frame="scan")
-SPECTRUM_EXPOSURE = Contract(
-    "spectrum_exposure", "when one spectrum was counted", _EXPOSURE, frame="spectrum"
-)
+SPECTRUM_EXPOSURE = Contract("spectrum_exposure", "when one spectrum was counted", _EXPOSURE, frame="spectrum")
 SCAN_TIMELINE = _exposures("scan_timeline", "scan", "state of the cell during each scan")
 SPECTRUM_TIMELINE = _exposures("spectrum_timeline", "spectrum", "state of the cell during each spectrum")
 

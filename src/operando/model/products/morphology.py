@@ -56,9 +56,7 @@ PHASE_VOLUMES = Contract(
     {
         "volume": Variable(("phase",), "um3", "trusted; partial volumes counted as parts", "bounds"),
         "untrusted_volume": Variable((), "um3", "inside the bore, counted as no phase", "bounds"),
-        "untrusted_rows": Variable(
-            ("range", "edge"), "1", "first and last row of ranges that can't be trusted"
-        ),
+        "untrusted_rows": Variable(("range", "edge"), "1", "first and last row of ranges that can't be trusted"),
     },
     frame="scan",
 )
@@ -69,9 +67,7 @@ INTERFACE = Contract(
     {
         "height": Variable(("y_map", "x_map"), "um", "of the anode's surface along z; NaN where unknown"),
         "gap": Variable(("y_map", "x_map"), "um", "thickness of the void between anode and electrolyte"),
-        "contact_area": Variable(
-            (), "um2", "triangulated anode | electrolyte surface without void between", "bounds"
-        ),
+        "contact_area": Variable((), "um2", "triangulated anode | electrolyte surface without void between", "bounds"),
         "contact_loss": Variable((), "1", "share of the surface with void before it", "bounds"),
         "cavity_volume": Variable((), "um3", "void touching the anode's surface", "bounds"),
         "roughness": Variable((), "um", "root mean square of the height about its plane", "bounds"),
@@ -83,9 +79,7 @@ TRACKS = Contract(
     "tracks",
     "the lengths that the user asked to follow",
     {
-        "length": Variable(
-            ("track",), "um", "height of the protrusion, or distance of the particle", "bounds"
-        ),
+        "length": Variable(("track",), "um", "height of the protrusion, or distance of the particle", "bounds"),
         "position": Variable(("track", "axis"), "um", "of the feature in the first scan's frame"),
     },
     frame="scan",

@@ -48,9 +48,7 @@ SPECTRUM = Contract(
     "spectrum",
     "one energy-dispersive spectrum of all detector elements",
     {
-        name: Variable(
-            tuple(d for d in v.dims if d != "spectrum"), v.unit, v.meaning, v.uncertainty, v.optional
-        )
+        name: Variable(tuple(d for d in v.dims if d != "spectrum"), v.unit, v.meaning, v.uncertainty, v.optional)
         for name, v in SPECTRA.variables.items()
     },
     frame="spectrum",

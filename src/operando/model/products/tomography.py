@@ -14,9 +14,7 @@ TRANSMISSION = Contract(
     {
         "transmission": Variable(_FRAME, "1", "never clipped: may be negative or above one"),
         "starved": Variable(_FRAME, "1", "true where transmission < 3 × (noise + glare level)"),
-        "noise": Variable(
-            ("row", "column"), "1", "standard deviation of the transmission in the darkest rays"
-        ),
+        "noise": Variable(("row", "column"), "1", "standard deviation of the transmission in the darkest rays"),
         "rotation_angle": Variable(("angle",), "rad", "of each projection"),
     },
     frame="scan",
@@ -66,11 +64,7 @@ CENTRES = Contract(
 VOLUME = Contract(
     "volume",
     "the linear attenuation coefficient; coordinates z, y, x in um from the centre of the first voxel",
-    {
-        "mu": Variable(
-            ("z", "y", "x"), "1/cm", "linear attenuation; attrs['scale']='1/pixel' never occurs here"
-        )
-    },
+    {"mu": Variable(("z", "y", "x"), "1/cm", "linear attenuation; attrs['scale']='1/pixel' never occurs here")},
     frame="scan",
     slab="z",
 )
