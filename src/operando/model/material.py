@@ -29,6 +29,8 @@ class ListedLine:
 class Material:
     """A phase or container material.
 
+    ``density_g_per_cm3`` follows from the cell where there is one.
+
     ``cell`` is a, b, c (Å), alpha, beta, gamma (degrees) at ``temperature_c``; ``formula_units`` is Z.
     ``intensities`` says whether the atoms are good enough for structure factors (``"atoms"``), or only the
     positions of the lines are (``"free"``), or a card lists them (``"listed"``).
@@ -42,6 +44,8 @@ class Material:
     sources: tuple[str, ...]
     space_group: str | None = None
     cell: tuple[float, float, float, float, float, float] | None = None
+    cell_relative_std: float = 0.0
+    """Relative standard deviation of the cell's lengths among what is published."""
     formula_units: int | None = None
     atoms: tuple[Atom, ...] = ()
     listed_lines: tuple[ListedLine, ...] = ()
