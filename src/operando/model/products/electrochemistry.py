@@ -15,8 +15,12 @@ CURVE = Contract(
         "current": Variable(("sample",), "mA", "positive while charging"),
         "charge": Variable(("sample",), "mAh", "net since the first sample"),
         "step": Variable(("sample",), "1", "index into the protocol"),
+        "stretch": Variable(
+            ("sample",), "1", "number of the unbroken stretch; between two stretches nothing is known", optional=True
+        ),
     },
 )
+"""``attrs["current_gain_std"]`` (relative) and ``attrs["current_offset_std_mA"]`` say how well the current is known."""
 
 PROTOCOL = Contract(
     "protocol",

@@ -1,0 +1,139 @@
+"""One row a full cycle: charge, discharge, efficiency, C-rate and resistance."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from operando.electrochemistry.jumps import TIME_TOLERANCE_S, jump_at
+from operando.electrochemistry.steps import noise_of
+from operando.electrochemistry.theory import theoretical_capacity
+from operando.model.parameters import Parameters
+from operando.model.products.electrochemistry import CYCLES, Curve, Cycles, Protocol
+from operando.model.step import Setting, step
+
+
+class CyclesParams(Parameters):
+    """Where the resistance of a cycle may be read."""
+
+    longest_delay_s: float = Field(
+        1.0, description="the sample after the end of charge must come within this time, s", gt=0, le=60
+    )
+
+
+@step(version=1)
+def cycles(
+    curve: Curve,
+    protocol: Protocol,
+    cathode_mass_mg: Annotated[float | dict[str, float] | None, Setting("cell.cathode.mass_mg")] = None,
+    active_fraction: Annotated[float | None, Setting("cell.cathode.active_fraction")] = None,
+    capacity_mAh_per_g: Annotated[float | None, Setting("cell.cathode.theoretical_capacity_mAh_per_g")] = None,
+    params: CyclesParams = CyclesParams(),
+) -> Cycles:
+    """Sum up every full cycle: charges (mAh), coulombic efficiency = discharge / charge, C-rate, resistance (ohm).
+
+    The C-rate is |current| of the longest charge at constant current over the theoretical capacity, NaN without
+    the cathode's mass and specific capacity. The resistance is the voltage jump over the current jump at the end of
+    the cycle's charge; NaN if no sample follows within ``longest_delay_s``.
+    """
+    theory = theoretical_capacity(cathode_mass_mg, active_fraction, capacity_mAh_per_g)
+    rows = [_row(curve, protocol, int(number), theory, params) for number in full_cycles(protocol)]
+    columns = {name: np.array([row[name] for row in rows], float) for name in _NAMES}
+    warnings = [] if theory is not None else [_no_capacity(cathode_mass_mg)]
+    return CYCLES.new(
+        coords={"cycle": np.array(full_cycles(protocol), int)},
+        attrs={"theoretical_capacity_mAh": theory if theory is not None else float("nan"), "warnings": warnings},
+        **columns,
+    )
+
+
+_NAMES = (
+    "c_rate",
+    "charge",
+    "charge_std",
+    "discharge",
+    "discharge_std",
+    "coulombic_efficiency",
+    "coulombic_efficiency_std",
+    "resistance",
+    "resistance_std",
+)
+
+
+def _no_capacity(mass: float | Mapping[str, float] | None) -> str:
+    missing = "mass_mg" if mass is None else "theoretical_capacity_mAh_per_g"
+    return f"[cell.cathode] has no {missing}: C-rates can't be known and are left empty."
+
+
+def full_cycles(protocol: xr.Dataset) -> list[int]:
+    """Numbers of the cycles that have both a charge and a discharge."""
+    cycle, moved = protocol["cycle"].values, _moved(protocol)
+    return [
+        int(number)
+        for number in np.unique(cycle[cycle > 0])
+        if (moved[cycle == number] > 0).any() and (moved[cycle == number] < 0).any()
+    ]
+
+
+def _moved(protocol: xr.Dataset) -> np.ndarray:
+    """Signed charge of every step that is no rest, zero for the others (mAh)."""
+    return np.where(np.isin(protocol["kind"].values, ["charge", "discharge", "hold"]), protocol["charge"].values, 0.0)
+
+
+def _row(
+    curve: xr.Dataset, protocol: xr.Dataset, number: int, theory: float | None, params: CyclesParams
+) -> dict[str, float]:
+    inside = protocol["cycle"].values == number
+    moved = np.where(inside, _moved(protocol), 0.0)
+    gain = float(curve.attrs.get("current_gain_std", 0.0))
+    charge, charge_std, charge_own = _sum(protocol, moved > 0, gain)
+    discharge, discharge_std, discharge_own = _sum(protocol, moved < 0, gain)
+    efficiency = discharge / charge
+    resistance = _end_of_charge(curve, inside & (moved > 0), params.longest_delay_s)
+    return {
+        "c_rate": _rate(protocol, moved, theory),
+        "charge": charge,
+        "charge_std": charge_std,
+        "discharge": discharge,
+        "discharge_std": discharge_std,
+        "coulombic_efficiency": efficiency,
+        # The scale of the current is the same in both directions and drops out of the ratio.
+        "coulombic_efficiency_std": efficiency * float(np.hypot(charge_own / charge, discharge_own / discharge)),
+        "resistance": resistance[0],
+        "resistance_std": resistance[1],
+    }
+
+
+def _sum(protocol: xr.Dataset, chosen: np.ndarray, gain: float) -> tuple[float, float, float]:
+    """Charge of the chosen steps (positive), its standard deviation, and that without the current's scale (mAh)."""
+    charges, stds = np.abs(protocol["charge"].values[chosen]), protocol["charge_std"].values[chosen]
+    own = float(np.sqrt(np.maximum(stds**2 - (gain * charges) ** 2, 0).sum()))
+    total = float(charges.sum())
+    return total, float(np.hypot(own, gain * total)), own
+
+
+def _rate(protocol: xr.Dataset, moved: np.ndarray, theory: float | None) -> float:
+    """|current| of the charge step that moved most, over the theoretical capacity per hour."""
+    constant = np.where(protocol["kind"].values == "charge", moved, 0.0)
+    most = int(np.argmax(constant if constant.max(initial=0.0) > 0 else moved))
+    return abs(float(protocol["current"].values[most])) / theory if theory else float("nan")
+
+
+def _end_of_charge(curve: xr.Dataset, charging: np.ndarray, longest_delay_s: float) -> tuple[float, float]:
+    """Resistance and its standard deviation where the last charging step ends."""
+    number = curve["step"].values
+    last_step = int(np.flatnonzero(charging)[-1])
+    before = int(np.searchsorted(number, last_step, "right")) - 1
+    if before + 1 >= number.size:
+        return float("nan"), float("nan")
+    end = int(np.searchsorted(number, last_step + 1, "right")) - 1
+    time, voltage, current = (curve[name].values for name in ("time", "voltage", "current"))
+    seconds = (time - time[0]).astype("int64") * 1e-9
+    noise = (noise_of(seconds, voltage), noise_of(seconds, current))
+    gain = float(curve.attrs.get("current_gain_std", 0.0))
+    jump = jump_at(seconds, voltage, current, (before, before + 1, end), noise, gain)
+    if jump is None or jump.delay > longest_delay_s + TIME_TOLERANCE_S:
+        return float("nan"), float("nan")
+    return jump.resistance, jump.std

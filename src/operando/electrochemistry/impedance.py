@@ -1,0 +1,136 @@
+"""Fit an impedance spectrum by a series resistance, depressed arcs and a tail."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ELECTROLYTE_CAPACITANCE_F = 1e-7
+"""Arcs below this capacitance belong to the electrolyte: bulk about 1e-12 F, grain boundaries 1e-11 to 1e-8 F,
+interfaces 1e-7 F and more (Irvine, Sinclair and West 1990, https://doi.org/10.1002/adma.19900020304)."""
+
+FEWEST_POINTS = 8
+MOST_ARCS = 3
+
+
+@dataclass(frozen=True)
+class Arc:
+    """A resistance (ohm) beside a constant phase element, with its effective capacitance (F)."""
+
+    resistance: float
+    exponent: float
+    capacitance: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted spectrum; ohms. ``misfit`` is the root mean square of the relative residuals."""
+
+    electrolyte: float
+    electrolyte_std: float
+    series: float
+    arcs: tuple[Arc, ...]
+    misfit: float
+    sentence: str | None
+
+
+NOT_FITTED = (float("nan"), float("nan"), float("nan"), (), float("nan"))
+
+
+def model(parameters: np.ndarray, omega: np.ndarray, arcs: int) -> np.ndarray:
+    """Impedance (ohm) at ``omega`` (rad/s).
+
+    ``parameters``: log R0, then log R, log τ, n of every arc, then log Q, n of the tail 1 / (Q (iω)ⁿ).
+    """
+    jw = 1j * omega
+    total = np.exp(parameters[0]) + np.exp(-parameters[-2]) / jw ** parameters[-1]
+    for k in range(arcs):
+        log_r, log_tau, n = parameters[1 + 3 * k : 4 + 3 * k]
+        total = total + np.exp(log_r) / (1 + (jw * np.exp(log_tau)) ** n)
+    return total
+
+
+def fit_spectrum(frequency: np.ndarray, impedance: np.ndarray) -> Fit:
+    """Fit frequencies (Hz) and complex impedances (ohm); NaN pads are ignored.
+
+    Residuals are relative to |Z|; the number of arcs is the one of least BIC. Its standard deviation follows from
+    the residuals and the Jacobian.
+    """
+    good = np.isfinite(frequency) & np.isfinite(impedance) & (frequency > 0) & (np.abs(impedance) > 0)
+    if good.sum() < FEWEST_POINTS:
+        return Fit(*NOT_FITTED, sentence=f"only {int(good.sum())} usable points, {FEWEST_POINTS} are needed")
+    omega, z = 2 * np.pi * frequency[good], impedance[good]
+    best = min((_fit_arcs(omega, z, arcs) for arcs in range(MOST_ARCS + 1)), key=lambda found: found[0])
+    return _as_fit(best[1], best[2], omega, z)
+
+
+def _residuals(parameters: np.ndarray, omega: np.ndarray, z: np.ndarray, arcs: int) -> np.ndarray:
+    off = (model(parameters, omega, arcs) - z) / np.abs(z)
+    return np.concatenate([off.real, off.imag])
+
+
+def _fit_arcs(omega: np.ndarray, z: np.ndarray, arcs: int) -> tuple[float, np.ndarray, int]:
+    """BIC, parameters and number of arcs of the best of a few starts."""
+    from scipy.optimize import least_squares
+
+    low, high = _bounds(omega, z, arcs)
+    found = [
+        least_squares(_residuals, np.clip(start, low, high), bounds=(low, high), args=(omega, z, arcs), x_scale="jac")
+        for start in _starts(omega, z, arcs)
+    ]
+    best = min(found, key=lambda result: result.cost)
+    points = 2 * omega.size
+    bic = points * np.log(max(2 * best.cost / points, 1e-16)) + best.x.size * np.log(points)
+    return float(bic), best.x, arcs
+
+
+def _bounds(omega: np.ndarray, z: np.ndarray, arcs: int) -> tuple[np.ndarray, np.ndarray]:
+    scale = np.log(np.abs(z).max())
+    low = [np.log(np.abs(z).max() * 1e-6)] + [scale - 12, -np.log(omega.max()) - 3, 0.4] * arcs + [-40.0, 0.05]
+    high = [scale + 1] + [scale + 2, -np.log(omega.min()) + 3, 1.0] * arcs + [20.0, 1.0]
+    return np.array(low), np.array(high)
+
+
+def _starts(omega: np.ndarray, z: np.ndarray, arcs: int) -> list[np.ndarray]:
+    """Arcs spread evenly over the frequencies, denser at the high or at the low end."""
+    series = np.log(max(z.real.min(), np.abs(z).max() * 1e-4))
+    height = np.log(max(np.ptp(z.real), 1e-3 * np.abs(z).max()) / max(arcs, 1))
+    slowest, fastest = -np.log(omega.min()), -np.log(omega.max())
+    lowest = int(np.argmin(omega))
+    tail = -np.log(max(-z[lowest].imag, 1e-3 * np.abs(z[lowest]))) - 0.5 * np.log(omega[lowest])
+    starts = []
+    for bend in (0.5, 1.0, 2.0):
+        places = fastest + (slowest - fastest) * (np.linspace(0, 1, arcs + 2)[1:-1] ** bend)
+        middle = [value for tau in places for value in (height, tau, 0.85)]
+        starts.append(np.array([series, *middle, tail, 0.5]))
+    return starts if arcs else starts[:1]
+
+
+def _as_fit(parameters: np.ndarray, arcs: int, omega: np.ndarray, z: np.ndarray) -> Fit:
+    triples = parameters[1 : 1 + 3 * arcs].reshape(arcs, 3)
+    circuit = [Arc(float(np.exp(log_r)), float(n), float(np.exp(log_tau - log_r))) for log_r, log_tau, n in triples]
+    gradient = np.zeros(parameters.size)
+    gradient[0] = np.exp(parameters[0])
+    for k, arc in enumerate(circuit):
+        if arc.capacitance < ELECTROLYTE_CAPACITANCE_F:
+            gradient[1 + 3 * k] = arc.resistance
+    covariance, misfit = _covariance(parameters, omega, z, arcs)
+    return Fit(
+        electrolyte=float(gradient.sum()),
+        electrolyte_std=float(np.sqrt(gradient @ covariance @ gradient)),
+        series=float(np.exp(parameters[0])),
+        arcs=tuple(circuit),
+        misfit=misfit,
+        sentence=f"the circuit misses the data by {100 * misfit:.0f} %" if misfit > 0.1 else None,
+    )
+
+
+def _covariance(parameters: np.ndarray, omega: np.ndarray, z: np.ndarray, arcs: int) -> tuple[np.ndarray, float]:
+    """Covariance of the parameters and the root mean square residual."""
+    residual = _residuals(parameters, omega, z, arcs)
+    step = 1e-6
+    jacobian = np.stack(
+        [(_residuals(parameters + step * unit, omega, z, arcs) - residual) / step for unit in np.eye(parameters.size)],
+        axis=1,
+    )
+    variance = float(residual @ residual) / max(residual.size - parameters.size, 1)
+    return np.linalg.pinv(jacobian.T @ jacobian) * variance, float(np.sqrt(2 * np.mean(residual**2)))

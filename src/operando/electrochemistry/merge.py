@@ -1,0 +1,124 @@
+"""Join the cycler's files of one cell into one record, in order of time, and say what was odd about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from operando.model.clock import to_text
+from operando.model.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Samples of all files: ``time`` (datetime64[ns]), ``voltage`` (V), ``current`` (mA), the instrument's own
+    ``charge`` (mAh, NaN where it gives none) and the number of the ``file``."""
+
+    time: np.ndarray
+    voltage: np.ndarray
+    current: np.ndarray
+    own_charge: np.ndarray
+    file: np.ndarray
+    warnings: tuple[str, ...]
+
+    def select(self, keep: np.ndarray, *warnings: str) -> "Merged":
+        """Only the samples where ``keep``, with more to say."""
+        columns = (self.time, self.voltage, self.current, self.own_charge, self.file)
+        return Merged(*(column[keep] for column in columns), warnings=self.warnings + warnings)
+
+
+def name_of(record: xr.Dataset, number: int) -> str:
+    """The record's file, or what else to call it."""
+    return str(record.attrs.get("file", f"cycler file {number + 1}"))
+
+
+def merge(records: Sequence[xr.Dataset]) -> Merged:
+    """Join records in order of their first sample.
+
+    Samples without time or current, exact repetitions and samples that go back in time (inside a file, or a file
+    that begins before the one before it ends) are left out, each with a sentence.
+    """
+    cleaned = [clean(record, name_of(record, number)) for number, record in enumerate(records)]
+    order = sorted(range(len(cleaned)), key=lambda number: cleaned[number].time[0])
+    parts: list[Merged] = []
+    warnings: list[str] = []
+    for position, number in enumerate(order):
+        part = cleaned[number]
+        if parts:
+            part = without_overlap(
+                parts[-1], part, name_of(records[order[position - 1]], 0), name_of(records[number], 0)
+            )
+        warnings += part.warnings
+        if part.time.size:
+            parts.append(part)
+    return _concatenate(parts, warnings)
+
+
+def _concatenate(parts: list[Merged], warnings: list[str]) -> Merged:
+    joined = [
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "voltage", "current", "own_charge")
+    ]
+    file = np.repeat(np.arange(len(parts)), [part.time.size for part in parts])
+    return Merged(*joined, file=file, warnings=tuple(warnings))
+
+
+def clean(record: xr.Dataset, file: str) -> Merged:
+    """One record without unusable samples. Raises ``ConfigurationError`` where no sample has a time."""
+    size = record.sizes["sample"]
+    own = np.asarray(record["charge"].values, float) if "charge" in record else np.full(size, np.nan)
+    samples = Merged(
+        time=np.asarray(record["time"].values, "datetime64[ns]"),
+        voltage=np.asarray(record["voltage"].values, float),
+        current=np.asarray(record["current"].values, float),
+        own_charge=own,
+        file=np.zeros(size, int),
+        warnings=tuple(record.attrs.get("warnings", ())),
+    )
+    if size == 0 or np.isnat(samples.time).all():
+        raise ConfigurationError(
+            f"{file}: none of its {size} samples has an absolute time; give start_time in [electrochemistry]."
+        )
+    usable = np.isfinite(samples.current) & ~np.isnat(samples.time)
+    if not usable.any():
+        raise ConfigurationError(
+            f"{file}: none of its {size} samples has a current; export the file with its current column."
+        )
+    samples = _left_out(samples, usable, file, "have no time or no current")
+    repeated = np.zeros(samples.time.size, bool)
+    repeated[1:] = (
+        (np.diff(samples.time).astype("int64") == 0)
+        & (np.diff(samples.current) == 0)
+        & (np.diff(np.nan_to_num(samples.voltage)) == 0)
+    )
+    samples = _left_out(samples, ~repeated, file, "repeat the one before")
+    forward = samples.time >= np.maximum.accumulate(samples.time)
+    return _left_out(samples, forward, file, "go back in time")
+
+
+def _left_out(samples: Merged, keep: np.ndarray, file: str, why: str) -> Merged:
+    lost = int((~keep).sum())
+    if not lost:
+        return samples
+    return samples.select(keep, f"{file}: {lost} of {keep.size} samples {why} and were left out.")
+
+
+def without_overlap(earlier: Merged, later: Merged, earlier_file: str, later_file: str) -> Merged:
+    """``later`` without the samples that lie inside ``earlier``, with a sentence if there are any."""
+    inside = later.time <= earlier.time[-1]
+    if not inside.any():
+        return later
+    overlap = (earlier.time[-1] - later.time[0]) / np.timedelta64(1, "s")
+    return later.select(
+        ~inside,
+        f"{later_file}: it begins at {to_text(later.time[0])}, {overlap:.1f} s before {earlier_file} ends; its first "
+        f"{int(inside.sum())} samples were left out{_hour_hint(overlap)}.",
+    )
+
+
+def _hour_hint(seconds: float) -> str:
+    """Overlaps of about a whole hour come from time zones."""
+    hours = round(seconds / 3600)
+    if hours >= 1 and abs(seconds - 3600 * hours) < 120:
+        return f" (about {hours} h: check time_zone and summer time)"
+    return ""
