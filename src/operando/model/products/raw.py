@@ -71,6 +71,9 @@ RECORD = Contract(
     "one cycler file: the record of one cell",
     {
         "time": Variable(("sample",), "time", "of the sample, on the instrument's clock or the beamline's"),
+        "elapsed": Variable(
+            ("sample",), "s", "the instrument's own time, known also where the absolute one is not", optional=True
+        ),
         "voltage": Variable(("sample",), "V", "of the cell"),
         "current": Variable(("sample",), "mA", "positive while charging"),
         "charge": Variable(("sample",), "mAh", "the instrument's own net charge, as a check", optional=True),
@@ -92,7 +95,21 @@ IMPEDANCE = Contract(
     frame="record",
 )
 
+RAW_VOLUME = Contract(
+    "raw_volume",
+    "a volume that somebody else reconstructed, as its file gives it",
+    {
+        "grey": Variable(("z", "y", "x"), "1", "grey values or labels, lazy"),
+        "voxel_size": Variable((), "um", "edge of a voxel; absent if unknown", optional=True),
+        "start": Variable((), "time", "of the scan; NaT if unknown"),
+        "end": Variable((), "time", "of the scan; NaT if unknown"),
+    },
+    frame="scan",
+    slab="z",
+)
+
 Scan = Annotated[xr.Dataset, SCAN]
+RawVolume = Annotated[xr.Dataset, RAW_VOLUME]
 Spectra = Annotated[xr.Dataset, SPECTRA]
 Spectrum = Annotated[xr.Dataset, SPECTRUM]
 Pattern = Annotated[xr.Dataset, PATTERN]

@@ -1,0 +1,182 @@
+"""What the HDF5 readers share: opening with errors for people, looking into groups, units of attributes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from operando.model.errors import BrokenFileError
+from operando.model.units import convert
+
+if TYPE_CHECKING:
+    import h5py
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SUFFIXES = (".nxs", ".nx", ".h5", ".hdf5", ".hdf")
+
+_RADIANS_OF_A_TURN = 2 * np.pi
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator["h5py.File"]:
+    """Open for reading; raises ``BrokenFileError`` for a truncated file or one that is still being written."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except FileNotFoundError:
+        raise BrokenFileError(path, "there is no such file", "check the path") from None
+    except OSError as error:
+        raise BrokenFileError(path, _what_failed(str(error), path), "copy it again or leave it out") from None
+    with file:
+        yield file
+
+
+def _what_failed(message: str, path: Path) -> str:
+    if "truncated" in message:
+        return f"the HDF5 file is truncated ({path.stat().st_size} bytes are there)"
+    if "lock" in message or "already open for write" in message:
+        return "the HDF5 file is still open for writing"
+    return f"HDF5 can't open it ({message.splitlines()[0] if message else 'no reason given'})"
+
+
+def top_groups(path: Path, head: bytes) -> set[str] | None:
+    """Names and NeXus definitions at the top of an HDF5 file; ``None`` if it is HDF5 but can't be opened.
+
+    Of an entry, its definition (``NXtomo``) and its direct children (``entry/instrument``) are listed as well.
+    """
+    if not head.startswith(SIGNATURE):
+        return set()
+    try:
+        with open_hdf5(path) as file:
+            return set(_names(file))
+    except BrokenFileError:
+        return None
+
+
+def _names(file: "h5py.File") -> Iterator[str]:
+    for name, entry in groups(file):
+        yield name
+        yield from (f"{name}/{child}" for child in entry)
+        for group in (entry, *(child for _, child in groups(entry))):
+            if (definition := first(group, "definition")) is not None:
+                yield text(definition)
+
+
+def groups(parent: Any) -> Iterator[tuple[str, Any]]:
+    """The groups directly below ``parent`` that can be reached."""
+    for name in parent:
+        child = node(parent, name)
+        if child is not None and hasattr(child, "keys"):
+            yield name, child
+
+
+def node(group: Any, name: str) -> Any:
+    """The dataset or group ``name``, or ``None``: also for a link whose target is not there."""
+    try:
+        return group.get(name)
+    except (KeyError, OSError):
+        return None
+
+
+def required(group: Any, name: str, path: Path) -> Any:
+    """The dataset or group ``name``; raises ``BrokenFileError`` naming a broken external link's target."""
+    import h5py
+
+    found = node(group, name)
+    if found is not None:
+        return found
+    where = f"{group.name.rstrip('/')}/{name}"
+    link = _link(group, name)
+    if isinstance(link, h5py.ExternalLink):
+        raise BrokenFileError(
+            path, f"{where} is linked to {link.filename}, which can't be read", "bring this file along"
+        )
+    raise BrokenFileError(path, f"{where} is missing", "write it, or leave the file out")
+
+
+def _link(group: Any, name: str) -> Any:
+    try:
+        return group.get(name, getlink=True)
+    except (KeyError, OSError):
+        return None
+
+
+def first(group: Any, *names: str) -> Any:
+    """The first of ``names`` that is there as a dataset, or ``None``."""
+    for name in names:
+        found = node(group, name)
+        if found is not None and not hasattr(found, "keys"):
+            return found
+    return None
+
+
+def text(dataset: Any) -> str:
+    """A dataset or attribute of any string type, or a one-element array of it, as ``str``."""
+    value = dataset[()] if hasattr(dataset, "shape") and hasattr(dataset, "id") else dataset
+    while isinstance(value, np.ndarray):
+        if not value.size:
+            return ""
+        value = value.flat[0]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def unit(dataset: Any) -> str | None:
+    """The ``units`` attribute without blanks, or ``None``."""
+    given = dataset.attrs.get("units")
+    return (text(given).strip() or None) if given is not None else None
+
+
+def length_um(dataset: Any, path: Path) -> float:
+    """A length in µm; without a unit NeXus means metres.  Raises ``BrokenFileError`` for a unit that is no length."""
+    value, named = float(np.ravel(dataset[()])[0]), unit(dataset)
+    spelled = {"micron": "um", "microns": "um", "µm": "um", "μm": "um"}.get(named or "m", named or "m")
+    try:
+        return float(convert(value, spelled, "length"))
+    except (TypeError, AttributeError, ValueError):
+        raise BrokenFileError(
+            path, f"{dataset.name} is in {named!r}, which is no length", "correct its units"
+        ) from None
+
+
+def angles_rad(dataset: Any, path: Path) -> tuple[np.ndarray, list[str]]:
+    """Rotation angles in radians, and a sentence where the unit is missing or can't be right.
+
+    A span of more than two turns can't be radians, and less than seven degrees are no tomogram: where the stated
+    unit contradicts that, the file is believed only for radians that are possible.
+    """
+    angles = np.asarray(dataset[()], float).ravel()
+    named = (unit(dataset) or "").lower()
+    finite = angles[np.isfinite(angles)]
+    span = float(np.ptp(finite)) if finite.size else 0.0
+    where = f"{dataset.name}: angles from {finite.min():.6g} to {finite.max():.6g}" if finite.size else dataset.name
+    if named.startswith("rad"):
+        if span > 2.01 * _RADIANS_OF_A_TURN:
+            return np.deg2rad(angles), [f"{where} are called {named!r} but can only be degrees; read as degrees."]
+        return angles, []
+    if named and not named.startswith(("deg", "°")):
+        raise BrokenFileError(path, f"{dataset.name} is in {named!r}", "use degrees or radians")
+    if finite.size > 10 and any(abs(span / turn - 1) < 0.06 for turn in (np.pi, _RADIANS_OF_A_TURN)):
+        return angles, [f"{where} are called {named or 'nothing'!r} but span π or 2π; read as radians."]
+    if not named:
+        return np.deg2rad(angles), [f"{where} have no unit; read as degrees."]
+    if finite.size > 10 and 0 < span < 7:
+        return np.deg2rad(angles), [f"{where} are called degrees but span only {span:.3g}; check the unit."]
+    return np.deg2rad(angles), []
+
+
+def check_sources(dataset: Any, path: Path) -> None:
+    """Refuse a virtual dataset whose source files are missing: HDF5 would silently give fill values."""
+    if not dataset.is_virtual:
+        return
+    folder = Path(dataset.file.filename).resolve().parent
+    for source in dataset.virtual_sources():
+        name = source.file_name
+        if name in {".", ""} or "%" in name:
+            continue
+        if not (folder / name).exists() and not Path(name).exists():
+            raise BrokenFileError(
+                path, f"{dataset.name} takes its data from {name}, which is not there", "bring this file along"
+            )

@@ -1,0 +1,116 @@
+"""Lazy arrays without dask: an index reaches the file and only the indexed part is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from operando.formats._hdf5 import open_hdf5
+from operando.model.errors import BrokenFileError
+
+Key = tuple[int | slice | np.ndarray, ...]
+
+
+class Part(Protocol):
+    """Something on disk that can be read piecewise."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length along each dimension."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+
+    def read(self, key: Key) -> np.ndarray:
+        """Values at ``key``: one integer, slice or increasing vector a dimension."""
+
+
+@dataclass(frozen=True)
+class Hdf5Part:
+    """A dataset of an HDF5 file; the file is opened for each read, so the object can be sent to workers."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, key: Key) -> np.ndarray:
+        """Values at ``key``; a 2-D dataset in a 3-D stack answers as one frame."""
+        with open_hdf5(self.path) as file:
+            try:
+                return self._values(file[self.name], key)
+            except OSError:
+                # Beamline files use filters that h5py does not bring along; importing this registers them.
+                import hdf5plugin  # noqa: F401
+            try:
+                return self._values(file[self.name], key)
+            except OSError as error:
+                found = f"{self.name} can't be read ({_first_line(error)})"
+                raise BrokenFileError(self.path, found, "copy the file again") from None
+
+    def _values(self, dataset: Any, key: Key) -> np.ndarray:
+        if dataset.ndim == len(self.shape) - 1:
+            return np.asarray(dataset[key[1:]])[np.newaxis][key[0]]
+        return np.asarray(dataset[key])
+
+
+def _first_line(error: OSError) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+class Stack(BackendArray):
+    """Parts concatenated along the first dimension, as one array of a common type."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(parts)
+        self.starts = np.cumsum([0, *(part.shape[0] for part in self.parts)])
+        self.shape = (int(self.starts[-1]), *self.parts[0].shape[1:])
+        self.dtype = np.result_type(*(part.dtype for part in self.parts))
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        """Serve xarray; it sends at most one vector, the rest as slices and integers."""
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER_1VECTOR, self._read)
+
+    def _read(self, key: Key) -> np.ndarray:
+        frames, rest = key[0], key[1:]
+        if len(self.parts) == 1:
+            return self._part(0, frames, rest)
+        if isinstance(frames, (int, np.integer)):
+            part = int(np.searchsorted(self.starts, frames, side="right")) - 1
+            return self._part(part, int(frames) - int(self.starts[part]), rest)
+        wanted = np.arange(self.shape[0])[frames] if isinstance(frames, slice) else np.asarray(frames)
+        owners = np.searchsorted(self.starts, wanted, side="right") - 1
+        pieces = [self._part(p, _local(wanted[owners == p] - self.starts[p]), rest) for p in np.unique(owners)]
+        if not pieces:
+            return self._part(0, slice(0, 0), rest)
+        order = np.argsort(np.argsort(owners, kind="stable"), kind="stable")
+        joined = np.concatenate(pieces)
+        return joined if np.all(np.diff(owners) >= 0) else joined[order]
+
+    def _part(self, part: int, frames: Any, rest: Key) -> np.ndarray:
+        return _read_any_order(self.parts[part], frames, rest).astype(self.dtype, copy=False)
+
+
+def _read_any_order(part: Part, frames: Any, rest: Key) -> np.ndarray:
+    """HDF5 wants vectors increasing and without repeats; slices want positive steps."""
+    if isinstance(frames, np.ndarray) and np.any(np.diff(frames) <= 0):
+        unique, inverse = np.unique(frames, return_inverse=True)
+        return part.read((unique, *rest))[inverse]
+    return part.read((frames, *rest))
+
+
+def _local(indices: np.ndarray) -> slice | np.ndarray:
+    """A contiguous run as a slice, which HDF5 reads many times faster than a vector."""
+    if indices.size and np.array_equal(indices, np.arange(indices[0], indices[0] + indices.size)):
+        return slice(int(indices[0]), int(indices[0]) + indices.size)
+    return indices
+
+
+def lazy(parts: Sequence[Part]) -> indexing.LazilyIndexedArray:
+    """The parts as data for an ``xarray.Variable`` that reads only what is indexed and asked for."""
+    return indexing.LazilyIndexedArray(Stack(parts))

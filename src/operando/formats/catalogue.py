@@ -1,0 +1,107 @@
+"""All known raw formats, found by scanning this package and the entry points ``operando.formats``."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+import xarray as xr
+
+from operando import formats as _package
+from operando.model.errors import BrokenFileError, ConfigurationError, UnknownFormatError
+from operando.model.reading import Kind, ReadOptions
+
+HEAD_BYTES = 4096
+
+Reader = Callable[[Path, ReadOptions], xr.Dataset]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One raw format: what it is called, and how to recognise and read it.
+
+    A ``fallback`` format is tried only when no other recognises the file. ``needs`` is the module of an optional
+    extra without which ``read`` can't work.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    extensions: tuple[str, ...]
+    sniff: Callable[[Path, bytes], bool]
+    read: Reader
+    read_impedance: Reader | None = None
+    fallback: bool = False
+    needs: str | None = None
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Every known format, by name; those that recognise anything of their shape come last."""
+    modules = [
+        importlib.import_module(f"{_package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(_package.__path__)
+        if not module.name.startswith("_") and module.name != "catalogue"
+    ]
+    modules += [entry.load() for entry in entry_points(group="operando.formats")]
+    return tuple(sorted(map(_format, modules), key=lambda f: (f.fallback, f.name)))
+
+
+def _format(module: ModuleType) -> Format:
+    return Format(
+        name=module.NAME,
+        title=module.TITLE,
+        kind=module.KIND,
+        extensions=tuple(module.EXTENSIONS),
+        sniff=module.sniff,
+        read=module.read,
+        read_impedance=getattr(module, "read_impedance", None),
+        fallback=getattr(module, "FALLBACK", False),
+        needs=getattr(module, "NEEDS", None),
+    )
+
+
+def identify(path: Path | str) -> Format:
+    """The format of a raw file or folder.
+
+    Raises ``UnknownFormatError`` naming the formats with its extension, ``BrokenFileError`` for an empty file,
+    ``ConfigurationError`` for one that is not there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ConfigurationError(f"{path}: there is no such file; check the path.")
+    head = _head(path)
+    matching = [known for known in formats() if known.sniff(path, head)]
+    best = [known for known in matching if not known.fallback] or matching
+    if not best:
+        raise UnknownFormatError(_unknown(path))
+    by_extension = [known for known in best if path.suffix.lower() in known.extensions]
+    return (by_extension or best)[0]
+
+
+def open_raw(path: Path | str, options: ReadOptions | None = None) -> xr.Dataset:
+    """Read any known raw file as its raw product; big arrays stay in the file until they are indexed."""
+    known = identify(path)
+    return known.read(Path(path), options or ReadOptions())
+
+
+def _head(path: Path) -> bytes:
+    if path.is_dir():
+        return b""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        raise BrokenFileError(path, "the file is empty (0 bytes)", "copy it again or leave it out")
+    return head
+
+
+def _unknown(path: Path) -> str:
+    suffix = path.suffix.lower()
+    near = [f"{known.name} ({known.title})" for known in formats() if suffix and suffix in known.extensions]
+    if near:
+        return f"{path}: its extension suggests {' or '.join(near)}, but its content is none of these; check the file."
+    return f"{path}: no known format recognises it; `operando formats` lists those that can be read."
