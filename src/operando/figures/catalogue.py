@@ -1,0 +1,61 @@
+"""The figures by name, found by scanning ``operando.figures.plots``: a new figure is a new file."""
+
+import difflib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from operando.figures import plots, style
+from operando.figures.source import Source
+from operando.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def names() -> tuple[str, ...]:
+    """Names of all figures."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(plots.__path__)))
+
+
+def describe(name: str) -> str:
+    """One sentence on what the figure shows."""
+    return (import_module(_module(name)).__doc__ or "").strip().splitlines()[0]
+
+
+def options(name: str) -> dict[str, Any]:
+    """The figure's options with their defaults."""
+    parameters = list(inspect.signature(_draw(name)).parameters.values())
+    return {parameter.name: parameter.default for parameter in parameters[1:]}
+
+
+def draw(name: str, source: Source, **chosen: Any) -> "Figure":
+    """Draw a figure in the journal's style.
+
+    Raises ``ConfigurationError`` for an unknown name or option, ``NothingToDrawError`` where the experiment
+    lacks what the figure shows; each with one sentence.
+    """
+    known = options(name)
+    for option in chosen:
+        if option not in known:
+            raise ConfigurationError(f"The figure {name!r} has no option {option!r}{_meant(option, known)}.")
+    with style.journal():
+        return _draw(name)(source, **chosen)
+
+
+def _draw(name: str) -> "Callable[..., Figure]":
+    function: Callable[..., Figure] = import_module(_module(name)).draw
+    return function
+
+
+def _module(name: str) -> str:
+    if name not in names():
+        raise ConfigurationError(f"There is no figure {name!r}{_meant(name, names())}; known are {', '.join(names())}.")
+    return f"{plots.__name__}.{name}"
+
+
+def _meant(word: str, among: Any) -> str:
+    near = difflib.get_close_matches(word, list(among), 1)
+    return f"; did you mean {near[0]!r}?"[:-1] if near else ""

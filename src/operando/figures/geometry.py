@@ -1,0 +1,111 @@
+"""Cutting planes out of volumes, with the cell's own motion taken out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from operando.figures.source import Source
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A vertical plane: ``image`` (z, x) in 1/cm; left, right, bottom, top edges in µm of the first scan's frame."""
+
+    image: np.ndarray
+    extent: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of the plane at ``y``: z and x from … to, all in µm of the first scan's frame; ``None`` is the whole."""
+
+    y: float | None = None
+    z: tuple[float, float] | None = None
+    x: tuple[float, float] | None = None
+
+
+def vertical_cut(source: Source, scan: int, window: Window) -> Cut | None:
+    """Read one vertical plane of a scan's volume; only this part is loaded.
+
+    The plane follows the cell's translation; its rotation, some 0.01 rad at most, is left in.
+    """
+    volume = source.volume(scan)
+    if volume is None:
+        return None
+    shift = translation(source, scan)
+    z, y, x = (volume[name].values for name in ("z", "y", "x"))
+    middle = (y[0] + y[-1]) / 2 if window.y is None else window.y
+    row = int(np.abs(y - (middle + shift[1])).argmin())
+    rows, columns = _inside(z, window.z, shift[0]), _inside(x, window.x, shift[2])
+    image = volume["mu"].isel(y=row, z=rows, x=columns).values
+    return Cut(image, _extent(z[rows] - shift[0], x[columns] - shift[2]))
+
+
+def label_cut(source: Source, scan: int, window: Window) -> Cut | None:
+    """The same plane of the labels, which are in the first scan's frame already."""
+    labels = source.labels(scan)
+    if labels is None:
+        return None
+    z, y, x = (labels[name].values for name in ("z", "y", "x"))
+    middle = (y[0] + y[-1]) / 2 if window.y is None else window.y
+    rows, columns = _inside(z, window.z, 0.0), _inside(x, window.x, 0.0)
+    image = labels["label"].isel(y=int(np.abs(y - middle).argmin()), z=rows, x=columns).values
+    return Cut(image, _extent(z[rows], x[columns]))
+
+
+def translation(source: Source, scan: int) -> np.ndarray:
+    """Translation of the cell in this scan (z, y, x) in µm, zero where it was not measured."""
+    motions = source.table("motions")
+    if motions is None or scan not in motions["scan"].values:
+        return np.zeros(3)
+    place = int(np.flatnonzero(motions["scan"].values == scan)[0])
+    moved: np.ndarray = np.nan_to_num(motions["translation"].isel(scan=place).values)
+    return moved
+
+
+def _inside(coordinate: np.ndarray, limits: tuple[float, float] | None, shift: float) -> slice:
+    if limits is None:
+        return slice(0, coordinate.size)
+    first, last = np.searchsorted(coordinate - shift, limits)
+    first = min(int(first), coordinate.size - 1)
+    return slice(first, max(int(last), first + 1))
+
+
+def _extent(z: np.ndarray, x: np.ndarray) -> tuple[float, float, float, float]:
+    half_z, half_x = _half(z), _half(x)
+    return float(x[0] - half_x), float(x[-1] + half_x), float(z[-1] + half_z), float(z[0] - half_z)
+
+
+def _half(coordinate: np.ndarray) -> float:
+    return float(coordinate[1] - coordinate[0]) / 2 if coordinate.size > 1 else 0.5
+
+
+def round_length(largest: float) -> float:
+    """Largest of 1, 2, 5 × 10ⁿ that is not over ``largest``: the length of a scale bar.
+
+    >>> round_length(340.0)
+    200.0
+    """
+    power = 10.0 ** np.floor(np.log10(largest))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= largest))
+
+
+def grey_limits(cuts: list[Cut]) -> tuple[float, float]:
+    """One grey scale for all slices: from the 0.5 to the 99.5 percentile of what they show, 1/cm."""
+    values = np.concatenate([cut.image[np.isfinite(cut.image)].ravel() for cut in cuts])
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(values, [0.5, 99.5])
+    return float(low), float(max(high, low + 1e-6))
+
+
+def track_window(tracks: xr.Dataset | None) -> Window:
+    """The plane through the first tracked feature, or the middle one."""
+    if tracks is None or tracks.sizes.get("track", 0) == 0:
+        return Window()
+    position = tracks["position"].isel(track=0)
+    if "scan" in position.dims:
+        position = position.isel(scan=0)
+    y = float(position.values[1])
+    return Window(y=y if np.isfinite(y) else None)

@@ -1,0 +1,1 @@
+"""Panels that several figures share; each draws into given axes."""

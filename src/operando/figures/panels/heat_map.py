@@ -1,0 +1,99 @@
+"""Diffraction against time: one column a spectrum, lattice spacing upwards, lines named at the right."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from operando.figures import style
+from operando.figures.abscissa import cell_edges
+from operando.figures.spectra import Line, Patterns, spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LABEL_HEIGHT_PT = 8.5
+
+
+def heat_map(axes: "Axes", x: np.ndarray, patterns: Patterns, difference: bool = False) -> Any:
+    """Draw the patterns whose ``x`` is finite; what lies between far apart exposures stays empty.
+
+    Returns the mesh, for a colour bar. The scale is a square root, so that weak lines show.
+    """
+    from matplotlib.colors import CenteredNorm, PowerNorm
+
+    order = np.flatnonzero(np.isfinite(x))[np.argsort(x[np.isfinite(x)], kind="stable")]
+    shown = patterns.intensity[order]
+    left, right = cell_edges(x[order])
+    strongest = float(np.nanpercentile(np.abs(shown), 99.8)) if np.isfinite(shown).any() else 1.0
+    norm = CenteredNorm(0, strongest) if difference else PowerNorm(0.5, 0, max(strongest, 1e-9), clip=True)
+    mesh = axes.pcolormesh(
+        *_with_gaps(left, right, patterns.edges, shown),
+        norm=norm,
+        cmap=style.DIVERGING if difference else style.SEQUENTIAL,
+        rasterized=True,
+    )
+    axes.set_ylim(patterns.edges[0], patterns.edges[-1])
+    axes.set_ylabel("Lattice spacing d (Å)")
+    return mesh
+
+
+def intensity_bar(figure: "Figure", mesh: Any, place: "Axes") -> None:
+    """Draw the colour bar of a heat map with few, round ticks."""
+    from matplotlib.ticker import MaxNLocator
+
+    exponent = int(np.floor(np.log10(max(abs(mesh.norm.vmax), 1e-9))))
+    bar = figure.colorbar(mesh, cax=place, ticks=MaxNLocator(4))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value / 10**exponent:g}")
+    bar.set_label(f"Intensity above\nbackground ($10^{{{exponent}}}$ counts/Å)")
+
+
+def _with_gaps(left: np.ndarray, right: np.ndarray, edges: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Edges along x with an empty cell wherever two frames don't touch."""
+    xs, columns = [left[0]], []
+    empty = np.full(edges.size - 1, np.nan)
+    for start, end, column in zip(left, right, shown, strict=True):
+        if start > xs[-1] + 1e-9:
+            xs.append(start)
+            columns.append(empty)
+        xs.append(max(end, xs[-1]))
+        columns.append(column)
+    return np.array(xs), edges, np.ma.masked_invalid(np.array(columns).T)
+
+
+def line_names(axes: "Axes", lines: Sequence[Line], height_pt: float, most: int = 14) -> None:
+    """Name the strongest lines at the right edge, each label with a thin leader to its spacing.
+
+    ``height_pt`` is the panel's height, from which the labels' distance follows.
+    """
+    low, high = axes.get_ylim()
+    room = max(int(height_pt // LABEL_HEIGHT_PT), 1)
+    chosen = [line for line in lines if low <= line.d <= high][: min(most, room)]
+    gap = LABEL_HEIGHT_PT / height_pt
+    places = spread([(line.d - low) / (high - low) for line in chosen], gap, gap / 2, 1 - gap / 2)
+    phases = sorted({line.phase for line in lines})
+    for line, place in zip(chosen, places, strict=True):
+        axes.annotate(
+            line.label,
+            xy=(1, (line.d - low) / (high - low)),
+            xytext=(1.02, place),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            fontsize=6,
+            color=phase_colour(line.phase, phases),
+            arrowprops={
+                "arrowstyle": "-",
+                "linewidth": 0.4,
+                "color": style.GREY,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
+        )
+
+
+def phase_colour(phase: str, phases: Sequence[str]) -> str:
+    """One colour a crystalline phase, the same in every panel."""
+    return style.PALETTE[sorted(phases).index(phase) % len(style.PALETTE)]
