@@ -105,6 +105,14 @@ class Electrochemistry(Section):
     columns: dict[str, str] = Field(default_factory=dict, description="plain CSV only: our name = column")
 
 
+class Results(Section):
+    """How results are stored."""
+
+    volume_type: Literal["uint16", "float32"] = Field(
+        "uint16", description="reconstructed volumes on disk: integers with a stated range (half the size), or float32"
+    )
+
+
 class Materials(Section):
     """The user's own phases."""
 
@@ -120,4 +128,5 @@ class Configuration(Section):
     diffraction: Diffraction | None = None
     electrochemistry: Electrochemistry | None = None
     materials: Materials = Materials()
+    results: Results = Results()
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -1,0 +1,96 @@
+"""reconstruct and diffraction: one instrument alone, without a configuration."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from operando.cli import shared
+
+
+def _rows(context: click.Context, parameter: click.Parameter, text: str | None) -> slice | None:
+    if text is None:
+        return None
+    parts = text.split(":")
+    if len(parts) != 2 or not all(part.isdigit() for part in parts) or int(parts[0]) >= int(parts[1]):
+        raise click.BadParameter(f"{text!r} are no rows; write for example 100:200.")
+    return slice(int(parts[0]), int(parts[1]))
+
+
+@click.command(epilog="Example: operando reconstruct scan_0001.nxs -o volume --rows 100:110")
+@click.argument("scan", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="OME-Zarr, .tif, .h5 or .nc by its ending.")
+@click.option("--centre", default="auto", show_default=True, help="auto, or pixels from the middle of column 0.")
+@click.option("--rows", callback=_rows, metavar="A:B", help="Only these detector rows.")
+@click.option("--filter", "filter_name", default="ramp", show_default=True, help="ramp, shepp-logan, hann, parzen or butterworth.")
+@click.option("--pixel-size", type=click.FloatRange(min=0, min_open=True), metavar="UM", help="Where the file has none.")
+@shared.common_options
+def reconstruct(
+    scan: Path,
+    output: Path,
+    centre: str,
+    rows: slice | None,
+    filter_name: str,
+    pixel_size: float | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: int,
+) -> None:
+    """Reconstruct one scan to one volume of attenuation in 1/cm."""
+    from operando.pipeline import single
+
+    shared.set_up(quiet, verbose)
+    done = single.reconstruct(
+        scan, output, centre=_centre(centre), rows=rows, filter_name=filter_name, pixel_size_um=pixel_size
+    )
+    if as_json:
+        shared.print_json(done.as_json())
+    elif not quiet:
+        click.echo(f"centre of rotation {done.centre.value:.2f} px ({done.centre.low:.2f} … {done.centre.high:.2f})")
+        click.echo(f"{done.path}: {' × '.join(map(str, done.shape))} voxels, attenuation in {done.unit}")
+        if done.unit == "1/pixel":
+            click.echo("The file has no pixel size: give --pixel-size UM for attenuation in 1/cm.")
+    for warning in done.warnings if not quiet and not as_json else ():
+        click.echo(warning, err=True)
+
+
+def _centre(text: str) -> float | str:
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither auto nor pixels.", param_hint="--centre") from None
+
+
+@click.command(epilog="Example: operando diffraction spectra/*.med -o lines --phases In,InLi --two-theta 8")
+@click.argument("spectra", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for tables and figures.")
+@click.option("--phases", required=True, help="Names known to `operando materials`, or files, with commas between.")
+@click.option("--two-theta", type=click.FloatRange(0, 180, min_open=True, max_open=True), metavar="DEG", help="Where the files have none.")
+@shared.common_options
+def diffraction(
+    spectra: tuple[Path, ...],
+    output: Path,
+    phases: str,
+    two_theta: float | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: int,
+) -> None:
+    """Fit all lines of the named phases in a series of energy-dispersive spectra."""
+    from operando.pipeline import single
+
+    shared.set_up(quiet, verbose)
+    done: Any = single.diffraction(spectra, output, phases=tuple(phases.split(",")), two_theta_deg=two_theta)
+    if as_json:
+        shared.print_json(done.as_json())
+    elif not quiet:
+        shared.table("Lines", ["spectrum", "phase", "hkl", "d / Å", "± 95 %", "area"], done.rows())
+        for warning in done.warnings:
+            click.echo(warning, err=True)
+        for path in done.files:
+            click.echo(str(path))
+    if done.failed:
+        sys.exit(3)

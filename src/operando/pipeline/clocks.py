@@ -1,0 +1,59 @@
+"""What the headers say of time: scans at one instant, scans outside the cycler's record, clocks that run backwards."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from operando.model.clock import to_text
+from operando.pipeline import raw
+
+
+def check_clocks(found: raw.RawFiles) -> Iterator[tuple[str, str]]:
+    """Yield file and sentence for everything about time that looks wrong."""
+    windows = {name: _windows(found.of(name)) for name in ("scan", "spectrum")}
+    for name, there in windows.items():
+        yield from _twins(there, name)
+        yield from _disorder(there, name)
+    record = _record_window(found)
+    if record is not None:
+        for name, there in windows.items():
+            yield from _outside(there, name, record)
+
+
+Window = tuple[str, np.datetime64, np.datetime64]
+
+
+def _windows(frames: tuple[raw.RawFrame, ...]) -> list[Window]:
+    opened = ((frame, raw.open_frame(frame)) for frame in frames)
+    return [(frame.file, data["start"].values[()], data["end"].values[()]) for frame, data in opened if raw.has_time(data)]
+
+
+def _twins(windows: list[Window], name: str) -> Iterator[tuple[str, str]]:
+    seen: dict[np.datetime64, str] = {}
+    for file, start, _ in windows:
+        if start in seen and seen[start] != file:
+            yield file, f"{file}: starts at {to_text(start)} like {seen[start]}; one of the two {name}s has a wrong time."
+        seen.setdefault(start, file)
+
+
+def _disorder(windows: list[Window], name: str) -> Iterator[tuple[str, str]]:
+    for (before, earlier, _), (file, later, _) in zip(windows, windows[1:], strict=False):
+        if later < earlier:
+            yield file, f"{file}: starts at {to_text(later)}, before {before} ({to_text(earlier)}); {name}s are taken in the order of their names."
+
+
+def _record_window(found: raw.RawFiles) -> tuple[np.datetime64, np.datetime64] | None:
+    times = [raw.open_frame(frame)["time"].values for frame in found.of("record")]
+    times = [t[~np.isnat(t)] for t in times]
+    times = [t for t in times if t.size]
+    return (min(t.min() for t in times), max(t.max() for t in times)) if times else None
+
+
+def _outside(windows: list[Window], name: str, record: tuple[np.datetime64, np.datetime64]) -> Iterator[tuple[str, str]]:
+    for file, start, end in windows:
+        if end < record[0] or start > record[1]:
+            yield (
+                file,
+                f"{file}: this {name} ({to_text(start)}) lies outside the cycler's record "
+                f"({to_text(record[0])} … {to_text(record[1])}); it gets no charge.",
+            )

@@ -1,0 +1,65 @@
+"""Digests: what a result was made from. Same digest, not computed again."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from pydantic import BaseModel
+
+EDGE_BYTES = 65536
+
+
+def of_object(value: Any) -> str:
+    """Hex digest of any JSON-like object, parameter model or frozen dataclass."""
+    return hashlib.sha256(json.dumps(plain(value), sort_keys=True).encode()).hexdigest()[:32]
+
+
+def plain(value: Any) -> Any:
+    """Reduce models, dataclasses, paths and tuples to what JSON knows, losslessly."""
+    if isinstance(value, BaseModel):
+        return plain(value.model_dump())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return value.as_posix()
+    return value
+
+
+def of_file(path: Path) -> str:
+    """A raw file's identity: size, time of change, hash of its head and tail; a folder's from its members."""
+    if path.is_dir():
+        members = sorted(member for member in path.rglob("*") if member.is_file())
+        return of_object([(m.relative_to(path).as_posix(), m.stat().st_size, m.stat().st_mtime_ns) for m in members])
+    state = path.stat()
+    digest = hashlib.sha256(f"{state.st_size} {state.st_mtime_ns} ".encode())
+    with path.open("rb") as file:
+        digest.update(file.read(EDGE_BYTES))
+        if state.st_size > EDGE_BYTES:
+            file.seek(max(EDGE_BYTES, state.st_size - EDGE_BYTES))
+            digest.update(file.read(EDGE_BYTES))
+    return digest.hexdigest()[:32]
+
+
+def of_content(dataset: xr.Dataset) -> str:
+    """Digest of a small product's values, names, dimensions and attributes."""
+    digest = hashlib.sha256()
+    for name in sorted(map(str, dataset.variables)):
+        variable = dataset.variables[name]
+        values = np.ascontiguousarray(variable.values)
+        header = [name, list(variable.dims), values.dtype.str, list(values.shape), plain(variable.attrs)]
+        digest.update(json.dumps(header, sort_keys=True, default=str).encode())
+        digest.update(values.tobytes())
+    attrs = {key: value for key, value in dataset.attrs.items() if key not in {"frame", "file"}}
+    digest.update(json.dumps(plain(attrs), sort_keys=True, default=str).encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,170 @@
+"""One call for each thing a user asks of an experiment's folder: run, check, status."""
+
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from operando.model.errors import ConfigurationError, OperandoError
+from operando.pipeline import codec, lock, logs, publish, raw, run, settings
+from operando.pipeline.index import LAYOUT, Index, layout_of
+from operando.pipeline.store import FRAMES_FILE, RESULTS
+
+log = logging.getLogger(__name__)
+
+MEMORY_FILE = "raw.json"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run of an experiment did."""
+
+    report: run.Report
+    files: tuple[Path, ...]
+    warnings: tuple[dict[str, str | None], ...]
+
+
+def bring_up_to_date(folder: Path, options: run.Options, tell: Callable[[run.Event], None], version: str) -> Done:
+    """Compute what is missing or stale in ``folder/results`` and publish it.
+
+    Raises ``ConfigurationError`` for a wrong configuration and ``LockedError`` if another run holds the folder.
+    """
+    project = settings.open_project(folder)
+    results = folder / RESULTS
+    _make_folder(results)
+    with lock.held(results) as taken_over, logs.written_to(results / "log"):
+        if taken_over:
+            log.warning("%s", taken_over)
+        _set_old_layout_aside(results)
+        index = Index(results)
+        if not options.dry_run:
+            index.compact()
+        found = _find(project, results)
+        _write_frames(results, found)
+        coordinator = run.settle(project, found, index, options, tell)
+        if options.dry_run:
+            return Done(coordinator.report, (), ())
+        _write_frames(results, found, coordinator.nodes.frames["pair"])
+        warnings = _warnings(found)
+        index.compact()
+        files = publish.publish(folder, project.configuration.experiment.title, version, warnings) if _due(coordinator, results) else []
+        return Done(coordinator.report, tuple(files), tuple(warnings))
+
+
+def _due(coordinator: run.Coordinator, results: Path) -> bool:
+    """Whether what is published may differ from the products."""
+    return bool(coordinator.report.computed or coordinator.report.failures) or not (results / "store.zarr").exists()
+
+
+def _make_folder(results: Path) -> None:
+    try:
+        (results / "volumes" / ".partial").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperandoError(f"{results}: the folder can't be written ({error.strerror}); choose another or free it.") from None
+
+
+def _set_old_layout_aside(results: Path) -> None:
+    found = layout_of(results)
+    if found is None or found == LAYOUT:
+        return
+    aside = results.with_name(f"{results.name}.layout{found}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    for item in results.iterdir():
+        if item.name not in {"lock.json", "log"}:
+            item.rename(aside / item.name)
+    _make_folder(results)
+    log.warning("%s has the older layout %s; it was set aside as %s and is computed anew", results, found, aside.name)
+
+
+def _find(project: settings.Project, results: Path) -> raw.RawFiles:
+    """The raw files; what was learnt of each is remembered by its identity."""
+    path = results / MEMORY_FILE
+    memory: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    before = dict(memory)
+    found = raw.find(project.folder, project.configuration, memory)
+    if memory != before:
+        codec.write_bytes(json.dumps(memory).encode(), path)
+    if not found.frames and not found.failures:
+        raise ConfigurationError("operando.toml names no raw files; give [tomography], [diffraction] or [electrochemistry] files.")
+    return found
+
+
+def _write_frames(results: Path, found: raw.RawFiles, pairs: list[str] | None = None) -> None:
+    kinds = {"scan": found.of("scan") or found.of("raw_volume"), "spectrum": found.of("spectrum")}
+    content: dict[str, list[str]] = {kind: [frame.key for frame in frames] for kind, frames in kinds.items()}
+    content["record"] = list(dict.fromkeys(f.key for f in (*found.of("record"), *found.of("impedance"))))
+    path = results / FRAMES_FILE
+    if pairs is None:
+        pairs = json.loads(path.read_text()).get("pair", []) if path.exists() else []
+    codec.write_bytes(json.dumps(content | {"pair": pairs}).encode(), path)
+
+
+def _warnings(found: raw.RawFiles) -> list[dict[str, str | None]]:
+    return [{"file": failure.file, "text": failure.text} for failure in found.failures]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that `operando check` found; ``severe`` ones stop that file or the whole run."""
+
+    file: str | None
+    text: str
+    severe: bool
+
+
+def check(folder: Path) -> list[Problem]:
+    """Read the configuration and every header; compute nothing."""
+    project = settings.open_project(folder)
+    found = raw.find(folder, project.configuration, {})
+    problems = [Problem(failure.file, failure.text, severe=True) for failure in found.failures]
+    for frame in found.frames:
+        try:
+            dataset = raw.open_frame(frame)
+        except OperandoError as error:
+            problems.append(Problem(frame.file, str(error), severe=True))
+            continue
+        problems += [Problem(frame.file, text, severe=False) for text in dataset.attrs.get("warnings", ())]
+    from operando.pipeline.clocks import check_clocks
+
+    readable = raw.RawFiles(
+        tuple(frame for frame in found.frames if frame.file not in {p.file for p in problems if p.severe}), ()
+    )
+    _check_steps(project, readable)
+    return problems + [Problem(file, text, severe=False) for file, text in check_clocks(readable)]
+
+
+def _check_steps(project: settings.Project, found: raw.RawFiles) -> None:
+    """Validate all parameters and names of materials."""
+    from operando.pipeline.graph import plan
+    from operando.pipeline.steps import known_steps
+
+    settings.check_step_names(project, known_steps())
+    for step in plan(known_steps(), {frame.product for frame in found.frames}).steps.values():
+        settings.arguments(step, project)
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """What is done, what is stale and why, what failed; computes nothing."""
+    project = settings.open_project(folder)
+    results = folder / RESULTS
+    if not (results / "index.jsonl").exists():
+        return {"done": {}, "stale": [], "failed": [], "text": "nothing has been run yet"}
+    index = Index(results)
+    found = _find(project, results)
+    silent = run.Options(dry_run=True)
+    coordinator = run.settle(project, found, index, silent, lambda event: None)
+    done = Counter(node.step.name for node in coordinator.nodes if node.state == "done" and node.step.stored)
+    failed = [{"step": e.step, "file": e.frame, "text": e.error} for e in index.entries.values() if e.error]
+    failed += [{"step": "read", "file": f.file, "text": f.text} for f in found.failures]
+    stale = [{"step": step, "file": frame, "why": why} for step, frame, why in coordinator.report.stale]
+    return {"done": dict(done), "stale": stale, "failed": failed}
+
+
+def forced(options: run.Options, names: tuple[str, ...]) -> run.Options:
+    """Options that recompute the named steps."""
+    return replace(options, force=names)

@@ -1,0 +1,146 @@
+"""After the products: summary.json, tables and store.zarr, made from the products and nothing else."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from operando.joint.summary import with_warnings
+from operando.model.clock import to_text
+from operando.pipeline import codec
+from operando.pipeline.store import RESULTS, Results
+
+
+def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str | None]]) -> list[Path]:
+    """Write everything that is derived from the products; returns the files."""
+    results = Results(folder)
+    written = [write_summary(results, title, version, warnings)]
+    written += write_tables(results)
+    written.append(write_store(results))
+    return written
+
+
+def write_summary(results: Results, title: str, version: str, warnings: list[dict[str, str | None]]) -> Path:
+    """Write summary.json (interface, section 4)."""
+    product = results.product("summary")
+    content: dict[str, Any] = json.loads(str(product["json"].values)) if product is not None else _empty()
+    content |= {"schema": 1, "operando": version, "title": title}
+    content = with_warnings(content, _unique([*warnings, *results.warnings()]))
+    path = results.path / "summary.json"
+    codec.write_bytes((json.dumps(content, indent=1, allow_nan=False) + "\n").encode(), path)
+    return path
+
+
+def _empty() -> dict[str, Any]:
+    return {"scans": [], "spectra": [], "cycles": [], "volume_balance": [], "causes": [], "events": []}
+
+
+def _unique(warnings: list[dict[str, str | None]]) -> list[dict[str, str | None]]:
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(sorted(warning.items())) for warning in warnings)]
+
+
+def write_tables(results: Results) -> list[Path]:
+    """One CSV for each small product whose variables fit a table; units stand in the column names."""
+    written = []
+    for name in results.names():
+        if results.is_big(name) or name == "summary":
+            continue
+        table = results.table(name)
+        if table is None:
+            continue
+        text = _as_csv(table)
+        if text:
+            path = results.path / "tables" / f"{name}.csv"
+            codec.write_bytes(text.encode(), path)
+            written.append(path)
+    return written
+
+
+MAX_TABLE_COLUMNS = 64
+
+
+def _as_csv(table: xr.Dataset) -> str:
+    """Rows along the first dimension of most variables; a second, short dimension becomes columns."""
+    leading = [variable.dims[0] for variable in table.data_vars.values() if variable.dims]
+    if not leading:
+        return ""
+    dim = max(set(leading), key=leading.count)
+    columns: dict[str, list[Any]] = {}
+    for name, variable in (*table.coords.items(), *table.data_vars.items()):
+        if variable.dims[:1] != (dim,) or variable.ndim > 2:
+            continue
+        columns |= _columns(str(name), variable, table)
+    if not columns or len(columns) > MAX_TABLE_COLUMNS * 4:
+        return ""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return buffer.getvalue()
+
+
+def _columns(name: str, variable: xr.DataArray, table: xr.Dataset) -> dict[str, list[Any]]:
+    unit = variable.attrs.get("units", "1")
+    title = name if unit == "1" else f"{name} / {unit}"
+    values = variable.values
+    if variable.ndim == 1:
+        return {title: [_cell(value) for value in values]}
+    other = variable.dims[1]
+    if values.shape[1] > MAX_TABLE_COLUMNS:
+        return {}
+    labels = table[other].values if other in table.coords and table[other].ndim == 1 else range(values.shape[1])
+    return {f"{title} [{label}]": [_cell(value) for value in values[:, n]] for n, label in enumerate(labels)}
+
+
+def _cell(value: Any) -> Any:
+    if value.dtype.kind == "M":
+        return to_text(value) or ""
+    if value.dtype.kind == "f":
+        return repr(float(value)) if value == value else ""
+    return value.item()
+
+
+def write_store(results: Results) -> Path:
+    """Write store.zarr: every small product as a group, time along the first axis; volumes by reference."""
+    path = results.path / "store.zarr"
+    temporary = results.path / ".store.zarr.partial"
+    shutil.rmtree(temporary, ignore_errors=True)
+    nodes: dict[str, xr.Dataset] = {}
+    for name in results.names():
+        table = _references(results, name) if results.is_big(name) else results.table(name)
+        if table is not None:
+            nodes[name] = _storable(table)
+    tree = xr.DataTree.from_dict(nodes)
+    tree.to_zarr(str(temporary), zarr_format=3, consolidated=False)
+    old = results.path / ".store.zarr.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    temporary.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+    return path
+
+
+def _references(results: Results, name: str) -> xr.Dataset:
+    numbers = results.frames(name)
+    paths = [str(results.location(name, number).relative_to(results.path)) for number in numbers]  # type: ignore[union-attr]
+    return xr.Dataset({"path": ("scan", paths)}, coords={"scan": numbers})
+
+
+def _storable(table: xr.Dataset) -> xr.Dataset:
+    """Attributes as JSON knows them; truth values as they are; encodings of time pinned."""
+    from operando.model.clock import TIME_ENCODING
+
+    table = table.copy()
+    for variable in table.variables.values():
+        variable.encoding = dict(TIME_ENCODING) if variable.dtype.kind == "M" else {}
+    return table
+
+
+def results_folder(folder: Path) -> Path:
+    """Where the results of an experiment lie."""
+    return folder / RESULTS

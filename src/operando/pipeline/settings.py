@@ -1,0 +1,86 @@
+"""Turn the configuration into what a step asks for: parameters and settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from operando.materials import catalogue, reactions
+from operando.model.configuration import Configuration
+from operando.model.errors import ConfigurationError
+from operando.model.step import Setting, Step
+from operando.pipeline import configuration as files
+
+
+@dataclass(frozen=True)
+class Project:
+    """An experiment's folder with its configuration."""
+
+    folder: Path
+    configuration: Configuration
+    text: str
+
+    @property
+    def material_files(self) -> tuple[Path, ...]:
+        """The user's own phases."""
+        return tuple(self.folder / name for name in self.configuration.materials.files)
+
+
+def open_project(folder: Path) -> Project:
+    """Read the configuration of ``folder``."""
+    configuration = files.load(folder)
+    return Project(folder, configuration, (folder / files.FILE_NAME).read_text(encoding="utf-8"))
+
+
+def arguments(step: Step[Any, Any], project: Project) -> dict[str, Any]:
+    """Everything a step takes that is no product: its parameters and settings by argument name."""
+    values = {name: value_of(setting, project) for name, setting in step.settings}
+    if step.parameters is not None:
+        name, model = step.parameters
+        given = project.configuration.steps.get(step.name, {})
+        values[name] = files.validate(model, given, ("steps", step.name), project.text, files.FILE_NAME)
+    return values
+
+
+def value_of(setting: Setting, project: Project) -> Any:
+    """The value at a setting's path; ``None`` where its section is absent."""
+    value: Any = project.configuration
+    for part in setting.path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+        if value is None:
+            break
+    if setting.resolve == "material":
+        return _materials(value, project)
+    if setting.resolve == "reactions":
+        return _reactions(value, project)
+    return value
+
+
+def _materials(names: Any, project: Project) -> Any:
+    if names is None:
+        return None
+    if isinstance(names, str):
+        return catalogue.load(names, project.material_files)
+    return tuple(catalogue.load(name, project.material_files) for name in names)
+
+
+def _reactions(electrode: Any, project: Project) -> Any:
+    if electrode is None:
+        return ()
+    temperature = project.configuration.cell.temperature_c
+    candidates = reactions.candidates(electrode.material, temperature_c=temperature, files=project.material_files)
+    if electrode.reaction is None:
+        return candidates
+    chosen = reactions.parse(electrode.reaction, temperature_c=temperature, files=project.material_files)
+    return (chosen, *(other for other in candidates if other.text != chosen.text))
+
+
+def check_step_names(project: Project, known: Mapping[str, Step[Any, Any]]) -> None:
+    """Refuse ``[steps.NAME]`` for a step that does not exist."""
+    import difflib
+
+    for name in project.configuration.steps:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f'did you mean "{close[0]}"?' if close else "`operando steps` lists them."
+            raise ConfigurationError(f"{files.FILE_NAME}: there is no step {name!r} for [steps.{name}]; {hint}")

@@ -1,0 +1,158 @@
+"""What runs on a worker: one step on one frame, whole or one slab of it."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from operando.model.contract import Contract
+from operando.model.step import Step
+from operando.pipeline import arrays, codec, digest
+from operando.pipeline.expression import Fused, Raw, Source, Stored, call, evaluate, rows_of, slab_dim
+from operando.pipeline.steps import known_steps
+
+RANGE_PROBES = 5
+"""Rows from which the range of stored integers is first guessed; a slab outside it makes it wider."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an output goes: a file for a small product, a group of arrays for a big one."""
+
+    product: str
+    path: Path
+    big: bool
+    integers: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step on one frame. ``layout`` is absent in the first task of a big product, which decides it."""
+
+    step: str
+    digest: str
+    arguments: dict[str, Source | Any]
+    targets: tuple[Target, ...]
+    memory_bytes: int
+    layout: arrays.Layout | None = None
+    start: int = 0
+    value_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out: content digests of small products, layout of big ones, sentences that travel with them."""
+
+    contents: dict[str, str] = field(default_factory=dict)
+    layout: arrays.Layout | None = None
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+def work(task: Task) -> Outcome:
+    """Run a task. Errors are raised: the executor carries them to the coordinator."""
+    started = time.perf_counter()
+    step = known_steps()[task.step]
+    outcome = _work_in_slabs(task, step) if any(target.big for target in task.targets) else _work_whole(task, step)
+    return Outcome(outcome.contents, outcome.layout, time.perf_counter() - started, outcome.warnings)
+
+
+def _work_whole(task: Task, step: Step[Any, Any]) -> Outcome:
+    outputs = call(step, task.arguments)
+    contents = {}
+    for target, output in zip(task.targets, outputs, strict=True):
+        loaded = output.load()
+        codec.write(loaded, target.path)
+        contents[target.product] = digest.of_content(loaded)
+    return Outcome(contents, warnings=_warnings(outputs))
+
+
+def _work_in_slabs(task: Task, step: Step[Any, Any]) -> Outcome:
+    layout = task.layout or _decide_layout(task, step)
+    if _marker(task, task.start).exists():
+        return Outcome(layout=layout)
+    stop = min(task.start + layout.slab_rows, layout.rows)
+    outputs = call(step, task.arguments, slice(task.start, stop) if step.cut else None)
+    for target, contract, output in zip(task.targets, step.outputs, outputs, strict=True):
+        part = _layout_of(contract, layout, integers=target.integers)
+        if task.layout is None:
+            arrays.create(target.path, output, part, task.digest)
+        arrays.write_slab(target.path, task.start // contract.coarsening, output, part)
+    _marker(task, task.start).touch()
+    return Outcome(layout=layout, warnings=_warnings(outputs))
+
+
+def _marker(task: Task, start: int) -> Path:
+    """A file that says that a slab is whole."""
+    return task.targets[0].path.parent / f"{task.digest[:16]}.{start}.done"
+
+
+def _layout_of(contract: Contract, layout: arrays.Layout, *, integers: bool) -> arrays.Layout:
+    """The layout of one output: a coarse one has fewer rows."""
+    if contract.slab is None:
+        raise TypeError(f"{contract.name} has no slab dimension")
+    return arrays.Layout(
+        rows=-(-layout.rows // contract.coarsening),
+        slab_rows=max(1, layout.slab_rows // contract.coarsening),
+        dim=contract.slab,
+        value_range=layout.value_range if integers else None,
+    )
+
+
+def _decide_layout(task: Task, step: Step[Any, Any]) -> arrays.Layout:
+    sources = [value for value in task.arguments.values() if isinstance(value, Raw | Stored | Fused)]
+    rows = max(rows_of(source) for source in sources)
+    if step.cut is None:
+        return arrays.Layout(rows, -(-rows // arrays.ALIGNMENT) * arrays.ALIGNMENT, "z", None)
+    needed = max(_bytes_per_row(source, step) for source in sources)
+    fitting = int(task.memory_bytes / max(needed, 1.0)) - 2 * step.cut.halo
+    slab_rows = max(1, min(fitting, 128, rows) // arrays.ALIGNMENT) * arrays.ALIGNMENT
+    value_range = task.value_range
+    if value_range is None and any(target.integers for target in task.targets):
+        value_range = _guess_range(task, step, rows)
+    return arrays.Layout(rows, slab_rows, "z", value_range)
+
+
+def _bytes_per_row(source: Source, step: Step[Any, Any]) -> float:
+    """Working memory a row of this input needs, the steps fused into it included."""
+    own = step.cut.working_bytes if step.cut else 0.0
+    if isinstance(source, Fused):
+        inner = known_steps()[source.step]
+        parts = [value for _, value in source.arguments if isinstance(value, Raw | Stored | Fused)]
+        return max(
+            [_bytes_per_row(part, inner) for part in parts]
+            + [own * elements for part in parts for elements in [_elements_per_row(part)]],
+            default=0.0,
+        )
+    return own * _elements_per_row(source)
+
+
+def _elements_per_row(source: Source) -> float:
+    if isinstance(source, Fused):
+        return max((_elements_per_row(v) for _, v in source.arguments if isinstance(v, Raw | Stored | Fused)), default=0)
+    product = evaluate(source)
+    dim = slab_dim(product) if isinstance(product, xr.Dataset) else None
+    if dim is None:
+        return 0.0
+    biggest = max(product.data_vars.values(), key=lambda variable: variable.size)
+    return biggest.size / product.sizes[dim]
+
+
+def _guess_range(task: Task, step: Step[Any, Any], rows: int) -> tuple[float, float]:
+    """Range of a few rows spread over the volume, with margin."""
+    number = next(n for n, target in enumerate(task.targets) if target.integers)
+    low, high = np.inf, -np.inf
+    for row in np.unique(np.linspace(0, rows - 1, RANGE_PROBES).astype(int)):
+        first = int(row) // step.outputs[number].coarsening * step.outputs[number].coarsening
+        output = call(step, task.arguments, slice(first, min(first + 1, rows)))[number]
+        values = next(v.values for v in output.data_vars.values() if v.ndim == 3)
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    return arrays.widened((low, high), low, high)
+
+
+def _warnings(outputs: tuple[xr.Dataset, ...]) -> tuple[str, ...]:
+    found = [sentence for output in outputs for sentence in output.attrs.get("warnings", ())]
+    return tuple(dict.fromkeys(found))
