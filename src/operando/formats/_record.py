@@ -86,7 +86,7 @@ def _forward(path: Path, columns: Columns, keep: np.ndarray) -> np.ndarray:
     if back.any():
         row = int(np.argmax(back))
         columns.warnings.append(
-            f"{back.sum()} rows go back in time (row {row + 1} from {latest[row]:.6g} to {elapsed[row]:.6g} s); left out."
+            f"{back.sum()} rows go back (row {row + 1}: from {latest[row]:.6g} to {elapsed[row]:.6g} s); left out."
         )
     same = _repeats(columns) & keep & ~back
     if same.any():
