@@ -46,15 +46,18 @@ def reaction_text(reaction: str) -> str:
 
 
 def expansion_per_charge(balance: xr.Dataset | None) -> tuple[str, float] | None:
-    """Name of the first candidate reaction and the volume (µm³) that 1 mAh is expected to make by it."""
+    """Name of the configured reaction, or else the first candidate, and the volume (µm³) that 1 mAh makes by it."""
     if balance is None or balance.sizes.get("reaction", 0) == 0:
         return None
-    charge, expected = balance["charge"].values, balance["electrochemical"].values[:, 0]
+    names = names_along(balance, "reaction")
+    configured = balance.attrs.get("configured")
+    place = names.index(configured) if configured in names else 0
+    charge, expected = balance["charge"].values, balance["electrochemical"].values[:, place]
     usable = np.isfinite(charge) & np.isfinite(expected) & (np.abs(charge) > 0)
     if not usable.any():
         return None
     largest = int(np.argmax(np.where(usable, np.abs(charge), -1.0)))
-    return str(balance["reaction"].values[0]), float(expected[largest] / charge[largest])
+    return names[place], float(expected[largest] / charge[largest])
 
 
 def scalars(source: Source, product: str, names: Sequence[str]) -> xr.Dataset | None:

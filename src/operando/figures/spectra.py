@@ -43,26 +43,49 @@ class Patterns:
         return middles
 
 
+@dataclass(frozen=True)
+class FlatLines:
+    """Every fitted line of every spectrum and element: columns of equal length."""
+
+    spectrum: np.ndarray
+    names: np.ndarray
+    columns: dict[str, np.ndarray]
+
+    def of(self, phase: str, hkl: str) -> "FlatLines":
+        """Only the rows of one line."""
+        chosen = np.array([name == (phase, hkl) for name in self.names], bool)
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        return FlatLines(self.spectrum[chosen], self.names[chosen], columns)
+
+
+def flat_lines(source: Source) -> FlatLines | None:
+    """The table of lines as columns; what names a line may be shared by all spectra or differ between them."""
+    table = source.table("lines")
+    if table is None or 0 in table["d"].shape:
+        return None
+    shape = table["d"].shape
+    named = [np.broadcast_to(table[name].values, shape).ravel() for name in ("phase", "h", "k", "l")]
+    numbers = [name for name, variable in table.data_vars.items() if variable.dtype.kind == "f"]
+    columns = {str(name): np.broadcast_to(table[name].values, shape).ravel() for name in numbers}
+    there = np.array([bool(str(phase)) for phase in named[0]]) & np.isfinite(named[1].astype(float))
+    names = np.empty(int(there.sum()), object)
+    names[:] = [(str(p), _hkl(hkl)) for p, *hkl in zip(*(column[there] for column in named), strict=True)]
+    spectrum = np.broadcast_to(table["spectrum"].values[:, None], shape).ravel()[there]
+    return FlatLines(spectrum, names, {name: values[there] for name, values in columns.items()})
+
+
 def known_lines(source: Source) -> list[Line]:
     """Lines of the fitted phases with their median spacing and area, strongest first."""
-    table = source.table("lines")
-    if table is None or table.sizes.get("line", 0) == 0:
+    flat = flat_lines(source)
+    if flat is None:
         return []
-    names = [
-        (str(phase), "".join(_index(value) for value in hkl))
-        for phase, *hkl in zip(*(table[c].values for c in ("phase", "h", "k", "l")), strict=True)
-    ]
-    found = [_line(table, name, names) for name in dict.fromkeys(names)]
+    parts = [(name, flat.of(*name)) for name in dict.fromkeys(flat.names.tolist())]
+    found = [Line(name[0], name[1], _median(part.columns["d"]), _median(part.columns["area"])) for name, part in parts]
     return sorted((line for line in found if np.isfinite(line.d)), key=lambda line: -line.area)
 
 
-def _index(value: float) -> str:
-    return f"{int(value)}" if value >= 0 else f"{int(-value)}\u0305"
-
-
-def _line(table: xr.Dataset, name: tuple[str, str], names: Sequence[tuple[str, str]]) -> Line:
-    chosen = table.isel(line=[i for i, other in enumerate(names) if other == name])
-    return Line(*name, _median(chosen["d"].values), _median(chosen["area"].values))
+def _hkl(indices: Sequence[float]) -> str:
+    return "".join(f"{int(index)}" if index >= 0 else f"{int(-index)}\u0305" for index in indices)
 
 
 def _median(values: np.ndarray) -> float:
