@@ -50,7 +50,7 @@ def unit_warnings(table: Mapping[str, np.ndarray], kinds: np.ndarray, theory_mah
     else:
         return []
     return [
-        f"The largest step moves {largest:.3g} mAh, {share:.3g} times the theoretical capacity of {theory_mah:.3g} mAh: "
+        f"The largest step moves {largest:.3g} mAh, {share:.3g} times the theoretical {theory_mah:.3g} mAh: "
         f"{guess}; check columns in [electrochemistry] and the cathode's mass."
     ]
 

@@ -1,5 +1,6 @@
 """The cell's record on the beamline's clock: one curve from all files, and the protocol that its current shows."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -23,20 +24,32 @@ class CurveParams(Parameters):
     """How steps are told apart and how well the current is known."""
 
     rest_fraction: float = Field(
-        0.01, description="a current below this share of the typical current is rest", gt=0, lt=0.5
+        default=0.01, description="a current below this share of the typical current is rest", gt=0, lt=0.5
     )
     level_change: float = Field(
-        0.2, description="a relative change of the current that begins a new step", gt=0.01, lt=1
+        default=0.2, description="a relative change of the current that begins a new step", gt=0.01, lt=1
     )
-    hold_tolerance_v: float = Field(0.005, description="how much the voltage may vary during a hold, V", gt=0, le=0.1)
+    hold_tolerance_v: float = Field(
+        default=0.005, description="how much the voltage may vary during a hold, V", gt=0, le=0.1
+    )
     smallest_half_cycle: float = Field(
-        0.02, description="a turn that moves less than this share of the largest one is a pulse", ge=0, lt=1
+        default=0.02, description="a turn that moves less than this share of the largest one is a pulse", ge=0, lt=1
     )
-    gap_s: float = Field(60.0, description="a longer pause of the record breaks it: nothing is known inside, s", gt=0)
-    gain_std: float = Field(0.0005, description="relative standard deviation of the current's scale", ge=0, lt=0.1)
+    gap_s: float = Field(
+        default=60.0, description="a longer pause of the record breaks it: nothing is known inside, s", gt=0
+    )
+    gain_std: float = Field(
+        default=0.0005, description="relative standard deviation of the current's scale", ge=0, lt=0.1
+    )
     offset_std_fraction: float = Field(
-        0.0001, description="standard deviation of the current's zero, as a share of the largest current", ge=0, lt=0.1
+        default=0.0001,
+        description="standard deviation of the current's zero, as a share of the largest current",
+        ge=0,
+        lt=0.1,
     )
+
+
+DEFAULTS = CurveParams()
 
 
 @step(version=1)
@@ -47,7 +60,7 @@ def curve(
     cathode_mass_mg: Annotated[float | dict[str, float] | None, Setting("cell.cathode.mass_mg")] = None,
     active_fraction: Annotated[float | None, Setting("cell.cathode.active_fraction")] = None,
     capacity_mAh_per_g: Annotated[float | None, Setting("cell.cathode.theoretical_capacity_mAh_per_g")] = None,
-    params: CurveParams = CurveParams(),
+    params: CurveParams = DEFAULTS,
 ) -> tuple[Curve, Protocol]:
     """Join the cycler's files, integrate the charge and find steps and cycles from the current.
 
@@ -158,7 +171,7 @@ def _step_std(
     return np.sqrt((gain * charge) ** 2 + (offset_ma * duration / SECONDS_PER_HOUR) ** 2 + doubt)
 
 
-def _protocol(kinds: list, cycle: np.ndarray, time: np.ndarray, table: dict[str, np.ndarray]) -> xr.Dataset:
+def _protocol(kinds: Sequence[str], cycle: np.ndarray, time: np.ndarray, table: dict[str, np.ndarray]) -> xr.Dataset:
     return PROTOCOL.new(
         kind=np.array(kinds, dtype=object),
         cycle=cycle,

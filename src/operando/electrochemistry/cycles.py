@@ -19,8 +19,11 @@ class CyclesParams(Parameters):
     """Where the resistance of a cycle may be read."""
 
     longest_delay_s: float = Field(
-        1.0, description="the sample after the end of charge must come within this time, s", gt=0, le=60
+        default=1.0, description="the sample after the end of charge must come within this time, s", gt=0, le=60
     )
+
+
+DEFAULTS = CyclesParams()
 
 
 @step(version=1)
@@ -30,7 +33,7 @@ def cycles(
     cathode_mass_mg: Annotated[float | dict[str, float] | None, Setting("cell.cathode.mass_mg")] = None,
     active_fraction: Annotated[float | None, Setting("cell.cathode.active_fraction")] = None,
     capacity_mAh_per_g: Annotated[float | None, Setting("cell.cathode.theoretical_capacity_mAh_per_g")] = None,
-    params: CyclesParams = CyclesParams(),
+    params: CyclesParams = DEFAULTS,
 ) -> Cycles:
     """Sum up every full cycle: charges (mAh), coulombic efficiency = discharge / charge, C-rate, resistance (ohm).
 

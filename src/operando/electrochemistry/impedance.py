@@ -46,7 +46,7 @@ def model(parameters: np.ndarray, omega: np.ndarray, arcs: int) -> np.ndarray:
     for k in range(arcs):
         log_r, log_tau, n = parameters[1 + 3 * k : 4 + 3 * k]
         total = total + np.exp(log_r) / (1 + (jw * np.exp(log_tau)) ** n)
-    return total
+    return np.asarray(total)
 
 
 def fit_spectrum(frequency: np.ndarray, impedance: np.ndarray) -> Fit:

@@ -24,7 +24,7 @@ class Intervals:
     @property
     def total(self) -> np.ndarray:
         """Charge of each interval."""
-        return self.early + self.late
+        return np.asarray(self.early + self.late)
 
 
 def intervals(seconds: np.ndarray, current: np.ndarray, rule: Rule) -> Intervals:

@@ -24,8 +24,14 @@ class Merged:
 
     def select(self, keep: np.ndarray, *warnings: str) -> "Merged":
         """Only the samples where ``keep``, with more to say."""
-        columns = (self.time, self.voltage, self.current, self.own_charge, self.file)
-        return Merged(*(column[keep] for column in columns), warnings=self.warnings + warnings)
+        return Merged(
+            time=self.time[keep],
+            voltage=self.voltage[keep],
+            current=self.current[keep],
+            own_charge=self.own_charge[keep],
+            file=self.file[keep],
+            warnings=self.warnings + warnings,
+        )
 
 
 def name_of(record: xr.Dataset, number: int) -> str:
@@ -56,11 +62,14 @@ def merge(records: Sequence[xr.Dataset]) -> Merged:
 
 
 def _concatenate(parts: list[Merged], warnings: list[str]) -> Merged:
-    joined = [
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "voltage", "current", "own_charge")
-    ]
-    file = np.repeat(np.arange(len(parts)), [part.time.size for part in parts])
-    return Merged(*joined, file=file, warnings=tuple(warnings))
+    return Merged(
+        time=np.concatenate([part.time for part in parts]),
+        voltage=np.concatenate([part.voltage for part in parts]),
+        current=np.concatenate([part.current for part in parts]),
+        own_charge=np.concatenate([part.own_charge for part in parts]),
+        file=np.repeat(np.arange(len(parts)), [part.time.size for part in parts]),
+        warnings=tuple(warnings),
+    )
 
 
 def clean(record: xr.Dataset, file: str) -> Merged:

@@ -20,7 +20,7 @@ def half_cycles(charges: np.ndarray, moves: np.ndarray, smallest: float) -> list
     ``moves`` says which steps move charge at all. A half cycle below ``smallest`` of the largest one is a pulse,
     not a turn, and stays with its surroundings.
     """
-    halves = _grouped([HalfCycle(int(np.sign(charges[k])), [k], charges[k]) for k in np.flatnonzero(moves)])
+    halves = _grouped([HalfCycle(int(np.sign(charges[k])), [int(k)], charges[k]) for k in np.flatnonzero(moves)])
     largest = max((abs(half.charge) for half in halves), default=0.0)
     kept = [half for half in halves if abs(half.charge) >= smallest * largest]
     return _grouped(kept)

@@ -14,12 +14,15 @@ class ResistancesParams(Parameters):
     """Which jumps count."""
 
     longest_delay_s: float = Field(
-        60.0, description="jumps whose next sample comes later than this are left out, s", gt=0, le=3600
+        default=60.0, description="jumps whose next sample comes later than this are left out, s", gt=0, le=3600
     )
 
 
+DEFAULTS = ResistancesParams()
+
+
 @step(version=1)
-def resistances(curve: Curve, protocol: Protocol, params: ResistancesParams = ResistancesParams()) -> Resistances:
+def resistances(curve: Curve, protocol: Protocol, params: ResistancesParams = DEFAULTS) -> Resistances:
     """Take the resistance at every current step: voltage jump over current jump, in ohm.
 
     The later the sample after the jump, the more polarisation is in it; ``delay`` says how late.

@@ -34,7 +34,7 @@ def noise_of(seconds: np.ndarray, values: np.ndarray) -> float:
 
 def directions(current: np.ndarray, threshold: float) -> np.ndarray:
     """−1 discharging, 0 at rest, 1 charging, for every sample."""
-    return np.where(np.abs(current) <= threshold, 0, np.sign(current)).astype(int)
+    return np.asarray(np.where(np.abs(current) <= threshold, 0, np.sign(current)), int)
 
 
 def level_jumps(current: np.ndarray, relative: float, noise: float) -> np.ndarray:
@@ -47,43 +47,40 @@ def level_jumps(current: np.ndarray, relative: float, noise: float) -> np.ndarra
     after = np.concatenate([change[1:], [0.0]])
     size = np.maximum(np.abs(current[1:]), np.abs(current[:-1]))
     stands_out = (change > relative * size + 5 * noise) & (change > 4 * np.maximum(before, after))
-    return np.concatenate([[False], stands_out])
+    return np.asarray(np.concatenate([[False], stands_out]))
 
 
 def run_starts(current: np.ndarray, threshold: float, relative: float, noise: float, stretch: np.ndarray) -> np.ndarray:
     """Index of the first sample of every run of one direction and one level.
 
-    A run of a single sample (caught during a jump, or an average over one) goes to the run that follows.
+    A run of a single sample (caught during a jump, or an average over one) goes to the run that follows; where
+    that only goes on as before, the lone sample was a glitch and divides nothing.
     """
     direction = directions(current, threshold)
-    turns = np.concatenate([[True], np.diff(direction) != 0])
     broken = np.concatenate([[True], np.diff(stretch) != 0])
+    turns = np.concatenate([[True], np.diff(direction) != 0])
     starts = np.flatnonzero(turns | level_jumps(current, relative, noise) | broken)
-    lengths = np.diff(np.append(starts, current.size))
-    single = lengths == 1
-    # The start after a lone sample vanishes: the lone sample begins the following run.
-    gone = np.zeros(starts.size, bool)
-    for k in np.flatnonzero(single):
-        if k + 1 < starts.size and not broken[starts[k + 1]] and not gone[k]:
-            gone[k + 1] = True
-        elif k + 1 == starts.size and k > 0 and not broken[starts[k]]:
-            gone[k] = True
-    return _joined_flickers(starts[~gone], direction, broken)
+    ends = np.append(starts[1:], current.size)
+    kept: list[int] = [0]
+    lone = False
+    for start, end in zip(starts[1:], ends[1:], strict=True):
+        if lone and not broken[start]:
+            lone = False
+            before = current[kept[-2] : kept[-1]] if len(kept) > 1 else current[:0]
+            if before.size and not broken[kept[-1]] and _alike(before, current[start:end], threshold, relative):
+                kept.pop()
+            continue
+        lone = end - start == 1
+        if lone and end == current.size and not broken[start]:
+            break
+        kept.append(int(start))
+    return np.array(kept)
 
 
-def _joined_flickers(starts: np.ndarray, direction: np.ndarray, broken: np.ndarray) -> np.ndarray:
-    """Join neighbouring runs of rest, which only a removed lone sample had kept apart."""
-    keep = [True] + [
-        not (
-            direction[a + 1 : b].size
-            and not direction[a + 1 : b].any()
-            and not direction[b + 1 : c].any()
-            and c - b > 1
-            and not broken[b]
-        )
-        for a, b, c in zip(starts[:-1], starts[1:], np.append(starts[2:], direction.size), strict=True)
-    ]
-    return starts[np.array(keep)]
+def _alike(a: np.ndarray, b: np.ndarray, threshold: float, relative: float) -> bool:
+    """Whether two runs have one level."""
+    first, second = float(np.median(a)), float(np.median(b))
+    return abs(first - second) <= max(threshold, relative * max(abs(first), abs(second)))
 
 
 def hold_start(voltage: np.ndarray, current: np.ndarray, noise: float, tolerance_v: float) -> int | None:

@@ -61,9 +61,13 @@ BALANCE = Contract(
         "from_scan": Variable(("pair",), "1", "index of the earlier scan"),
         "to_scan": Variable(("pair",), "1", "index of the later scan"),
         "cycle": Variable(("pair",), "1", "-1 for the whole experiment"),
-        "step": Variable(("pair",), "text", "kind of the step, or all"),
+        "step": Variable(("pair",), "text", "kind of the step, null test or all"),
+        "molar_volume": Variable(
+            ("reaction",), "cm3/mol", "volume change of the host per mole of lithium", "std", optional=True
+        ),
     },
 )
+"""Coordinate ``reaction`` holds the reactions' texts; ``attrs["configured"]`` is the configured one, or empty."""
 
 EVENTS = Contract(
     "events",

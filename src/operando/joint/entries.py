@@ -1,0 +1,259 @@
+"""The entries of summary.json, each from its product. NaN, NaT, −1 and "" become ``null``."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from operando.joint.pairs import ALL, NULL_TEST
+from operando.model.clock import to_text
+from operando.model.interval import Quantity, from_std
+
+Entry = dict[str, Any]
+Frames = Mapping[int, xr.Dataset]
+
+
+def by_frame(series: Sequence[xr.Dataset] | None) -> Frames:
+    """Products of a series by the number of their frame."""
+    return {int(one.attrs.get("frame", k)): one for k, one in enumerate(series or ())}
+
+
+def number(value: Any) -> float | None:
+    """A finite number or ``None``."""
+    return float(value) if math.isfinite(float(value)) else None
+
+
+def index(value: Any) -> int | None:
+    """A number of a cycle or ``None``: −1 stands for unknown."""
+    return int(value) if math.isfinite(float(value)) and int(value) >= 0 else None
+
+
+def instant(value: Any) -> str | None:
+    """A time with Z, or ``None``."""
+    return to_text(np.datetime64(value, "ns"))
+
+
+def bounded(dataset: xr.Dataset, name: str, unit: str) -> Entry | None:
+    """A variable without dimensions and its bounds as a quantity; ``None`` where any part is unknown."""
+    if name not in dataset:
+        return None
+    value, low, high = (float(dataset[name + suffix]) for suffix in ("", "_low", "_high"))
+    return Quantity(value, low, high, unit).as_json()
+
+
+def normal(dataset: xr.Dataset, name: str, unit: str) -> Entry | None:
+    """A variable without dimensions and its standard deviation as a quantity."""
+    return from_std(float(dataset[name]), float(dataset[f"{name}_std"]), unit).as_json()
+
+
+def scans(
+    timeline: xr.Dataset | None,
+    centres: xr.Dataset | None,
+    phase_volumes: Frames,
+    interfaces: Frames,
+    tracks: Frames,
+) -> list[Entry]:
+    """One entry a scan that has any result; scans that are only dated count where no scan has more."""
+    numbers = set(phase_volumes) | set(tracks) | set(interfaces)
+    states, middles = _by_number(timeline, "scan"), _by_number(centres, "scan")
+    entries = []
+    for scan in sorted(numbers | set(middles) or set(states)):
+        volumes, interface = phase_volumes.get(scan), interfaces.get(scan)
+        found = next((one for one in (volumes, interface, tracks.get(scan)) if one is not None), None)
+        entry = {
+            "index": scan,
+            **_state(states.get(scan), found),
+            "centre_px": normal(middles[scan], "centre", "px") if scan in middles else None,
+            **_volumes(volumes),
+            "contact_area_um2": bounded(interface, "contact_area", "um2") if interface is not None else None,
+            "tracks": _tracks(tracks.get(scan)),
+        }
+        entries.append(entry)
+    return entries
+
+
+def _by_number(table: xr.Dataset | None, dim: str) -> Frames:
+    if table is None:
+        return {}
+    numbers = table[dim].values if dim in table.coords else np.arange(table.sizes[dim])
+    return {int(value): table.isel({dim: place}) for place, value in enumerate(numbers)}
+
+
+def _state(state: xr.Dataset | None, found: xr.Dataset | None) -> Entry:
+    if state is None:
+        file = "" if found is None else str(found.attrs.get("file", ""))
+        return {"file": file, "start": None, "end": None, "cycle": None, "step": None, "charge_mAh": None}
+    return {
+        "file": str(state["file"].values),
+        "start": instant(state["start"].values),
+        "end": instant(state["end"].values),
+        "cycle": index(state["cycle"]),
+        "step": str(state["step_kind"].values) or None,
+        "charge_mAh": number(state["charge"]),
+    }
+
+
+def _volumes(volumes: xr.Dataset | None) -> Entry:
+    if volumes is None:
+        return {"phase_volume_um3": {}, "untrusted_volume_um3": None, "untrusted_rows": []}
+    rows = np.asarray(volumes["untrusted_rows"].values).astype(int).tolist()
+    return {
+        "phase_volume_um3": {
+            str(phase): bounded(volumes.isel(phase=k), "volume", "um3")
+            for k, phase in enumerate(volumes["phase"].values)
+        },
+        "untrusted_volume_um3": bounded(volumes, "untrusted_volume", "um3"),
+        "untrusted_rows": rows,
+    }
+
+
+def _tracks(tracks: xr.Dataset | None) -> Entry:
+    if tracks is None:
+        return {}
+    return {str(name): bounded(tracks.isel(track=k), "length", "um") for k, name in enumerate(tracks["track"].values)}
+
+
+def spectra(timeline: xr.Dataset | None, lines: Frames, lattices: Frames) -> list[Entry]:
+    """One entry a spectrum that has any result; spectra that are only dated count where none has more."""
+    states = _by_number(timeline, "spectrum")
+    entries = []
+    for spectrum in sorted(set(lines) | set(lattices) or set(states)):
+        state = states.get(spectrum)
+        file, start, end, charge = "", None, None, None
+        if state is not None:
+            file, charge = str(state["file"].values), number(state["charge"])
+            start, end = instant(state["start"].values), instant(state["end"].values)
+        else:
+            file = str((lines if spectrum in lines else lattices)[spectrum].attrs.get("file", ""))
+        entries.append({
+            "index": spectrum,
+            "file": file,
+            "time": start,
+            "start": start,
+            "end": end,
+            "charge_mAh": charge,
+            "lines": _lines(lines.get(spectrum)),
+            "lattice": _lattice(lattices.get(spectrum)),
+        })  # fmt: skip
+    return entries
+
+
+def _lines(lines: xr.Dataset | None) -> list[Entry]:
+    if lines is None:
+        return []
+    entries = []
+    for k in range(lines.sizes["line"]):
+        line = lines.isel(line=k)
+        element = index(line["element"]) if "element" in line.coords else None
+        entries.append({
+            "phase": str(line["phase"].values),
+            "hkl": [int(line[axis]) for axis in ("h", "k", "l")],
+            "element": element,
+            "d_angstrom": normal(line, "d", "angstrom"),
+            "area": normal(line, "area", "count"),
+            "d_free_angstrom": normal(line, "d_free", "angstrom"),
+        })  # fmt: skip
+    return entries
+
+
+def _lattice(lattice: xr.Dataset | None) -> Entry:
+    """Edges a, b, c of every phase; an edge that equals an earlier one is not repeated."""
+    if lattice is None:
+        return {}
+    entries: Entry = {}
+    for k, phase in enumerate(lattice["phase"].values):
+        cell, std = lattice["cell"].values[k], lattice["cell_std"].values[k]
+        names = ["a", *(name for name, length in zip("bc", cell[1:], strict=True) if _differs(length, cell[0]))]
+        entries[str(phase)] = {
+            f"{name}_angstrom": from_std(
+                float(cell["abc".index(name)]), float(std["abc".index(name)]), "angstrom"
+            ).as_json()
+            for name in names
+        }
+    return entries
+
+
+def _differs(length: float, first: float) -> bool:
+    return bool(np.isfinite(length) and abs(length - first) > 1e-9 * abs(first))
+
+
+def cycles(table: xr.Dataset | None) -> list[Entry]:
+    """One entry a full cycle."""
+    return [
+        {
+            "cycle": cycle,
+            "c_rate": number(row["c_rate"]),
+            "charge_mAh": normal(row, "charge", "mAh"),
+            "discharge_mAh": normal(row, "discharge", "mAh"),
+            "coulombic_efficiency": normal(row, "coulombic_efficiency", "1"),
+            "resistance_ohm": normal(row, "resistance", "ohm"),
+        }
+        for cycle, row in sorted(_by_number(table, "cycle").items())
+    ]
+
+
+def volume_balance(table: xr.Dataset | None) -> list[Entry]:
+    """One entry a step of the protocol, and the last one from first to last scan."""
+    rows = [_balance(row) for row in _rows(table) if str(row["step"].values) not in {NULL_TEST, ALL}]
+    return rows + [_balance(row) for row in _rows(table) if str(row["step"].values) == ALL]
+
+
+def null_test(table: xr.Dataset | None) -> Entry:
+    """The entry of the null test, under its own key; nothing if there was none."""
+    tests = [_balance(row) for row in _rows(table) if str(row["step"].values) == NULL_TEST]
+    return {"null_test": tests[0]} if tests else {}
+
+
+def _rows(table: xr.Dataset | None) -> Iterable[xr.Dataset]:
+    return () if table is None else [table.isel(pair=k) for k in range(table.sizes["pair"])]
+
+
+def _balance(row: xr.Dataset) -> Entry:
+    reactions = row["reaction"].values
+    return {
+        "cycle": index(row["cycle"]),
+        "step": str(row["step"].values),
+        "from_scan": int(row["from_scan"]),
+        "to_scan": int(row["to_scan"]),
+        "charge_mAh": bounded(row, "charge", "mAh"),
+        "morphological_um3": bounded(row, "morphological", "um3"),
+        "gross_gain_um3": bounded(row, "gain", "um3"),
+        "gross_loss_um3": bounded(row, "loss", "um3"),
+        "unaccounted_um3": bounded(row, "unaccounted", "um3"),
+        "candidates": [
+            {
+                "reaction": str(reaction),
+                "electrochemical_um3": bounded(row.isel(reaction=k), "electrochemical", "um3"),
+                "ratio": bounded(row.isel(reaction=k), "ratio", "1"),
+            }
+            for k, reaction in enumerate(reactions)
+        ],
+    }
+
+
+def causes(table: xr.Dataset | None) -> list[Entry]:
+    """The verdicts as diffraction wrote them."""
+    if table is None:
+        return []
+    return [json.loads(str(text)) for text in table["verdict"].values]
+
+
+def events(table: xr.Dataset | None) -> list[Entry]:
+    """One entry an event, in order of time."""
+    if table is None:
+        return []
+    entries = [
+        {
+            "time": instant(row["time"].values),
+            "low": instant(row["low"].values),
+            "high": instant(row["high"].values),
+            "charge_mAh": bounded(row, "charge", "mAh"),
+            "kind": str(row["kind"].values),
+            "text": str(row["text"].values),
+        }
+        for row in (table.isel(event=k) for k in range(table.sizes["event"]))
+    ]
+    return sorted((entry for entry in entries if entry["time"]), key=lambda entry: entry["time"])

@@ -1,0 +1,217 @@
+"""What happened when, at which charge, and what came first."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+from operando.joint.onset import Posterior, before, rise_onset, uniform
+from operando.joint.timeline import as_seconds
+from operando.model.clock import to_text
+from operando.model.products.diffraction import PhasePresence
+from operando.model.products.electrochemistry import Curve, Protocol, Resistances
+from operando.model.products.joint import EVENTS, Events, ScanTimeline, SpectrumTimeline
+from operando.model.products.morphology import Interface
+from operando.model.step import Series, step
+
+Origin = np.datetime64
+
+
+@dataclass(frozen=True)
+class Found:
+    """An event: its kind, what happened in words, and when (seconds since the origin)."""
+
+    kind: str
+    what: str
+    when: Posterior
+
+
+@step(version=1)
+def events(
+    scan_timeline: ScanTimeline | None = None,
+    interfaces: Series[Interface] | None = None,
+    spectrum_timeline: SpectrumTimeline | None = None,
+    presence: PhasePresence | None = None,
+    resistances: Resistances | None = None,
+    curve: Curve | None = None,
+    protocol: Protocol | None = None,
+) -> Events:
+    """Find onsets of cavities, of contact loss, of phases and of a rise of resistance, each with its 95 % interval.
+
+    An onset is a change point of the series with unknown shape (Bayesian, scatter from the series itself); the
+    charge is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for
+    every two events with which probability the first came before the second.
+    """
+    origin = _origin(scan_timeline, spectrum_timeline, curve)
+    if origin is None:
+        return _table([], np.datetime64(0, "ns"), None, None)
+    found = [
+        *_of_interface(scan_timeline, interfaces, origin),
+        *_of_phases(spectrum_timeline, presence, origin),
+        *_of_resistance(resistances, origin),
+    ]
+    return _table(sorted(found, key=lambda event: event.when.likely), origin, curve, protocol)
+
+
+def _origin(*products: xr.Dataset | None) -> Origin | None:
+    """The earliest time of all, as zero of the seconds."""
+    times = [product["time" if "time" in product else "start"].values for product in products if product is not None]
+    known = [time[~np.isnat(time)].min() for time in times if (~np.isnat(time)).any()]
+    return min(known) if known else None
+
+
+def middles(timeline: xr.Dataset, dim: str, origin: Origin) -> dict[int, tuple[float, float]]:
+    """Start and end of every exposure in seconds, by the frame's number."""
+    start, end = as_seconds(timeline["start"].values, origin), as_seconds(timeline["end"].values, origin)
+    return {int(frame): (float(start[k]), float(end[k])) for k, frame in enumerate(timeline[dim].values)}
+
+
+_INTERFACE = (
+    ("cavity_volume", "void_onset", "Cavities between anode and electrolyte begin to grow"),
+    ("contact_loss", "contact_loss_onset", "The anode begins to lose contact with the electrolyte"),
+)
+
+
+def _of_interface(timeline: xr.Dataset | None, interfaces: Sequence[xr.Dataset] | None, origin: Origin) -> list[Found]:
+    if timeline is None or not interfaces:
+        return []
+    exposure = middles(timeline, "scan", origin)
+    frames = [int(one.attrs.get("frame", k)) for k, one in enumerate(interfaces)]
+    seconds = np.array([np.mean(exposure.get(frame, (np.nan, np.nan))) for frame in frames])
+    found = []
+    for name, kind, what in _INTERFACE:
+        when = _rise(seconds, np.array([float(one[name]) for one in interfaces]))
+        found += [] if when is None else [Found(kind, what, when)]
+    return found
+
+
+def _rise(seconds: np.ndarray, values: np.ndarray) -> Posterior | None:
+    order = np.argsort(seconds, kind="stable")
+    return rise_onset(seconds[order], values[order])
+
+
+def _of_resistance(resistances: xr.Dataset | None, origin: Origin) -> list[Found]:
+    """Only jumps read after a similar time are compared: the later, the more polarisation is in them."""
+    if resistances is None or not resistances.sizes["jump"]:
+        return []
+    delay = resistances["delay"].values
+    alike = np.abs(np.log10(np.maximum(delay, 1e-3) / max(float(np.median(delay)), 1e-3))) < 0.5
+    seconds = as_seconds(resistances["time"].values, origin)[alike]
+    when = _rise(seconds, resistances["resistance"].values[alike])
+    return [] if when is None else [Found("resistance_rise_onset", "The cell's resistance begins to rise", when)]
+
+
+def _of_phases(timeline: xr.Dataset | None, presence: xr.Dataset | None, origin: Origin) -> list[Found]:
+    if timeline is None or presence is None:
+        return []
+    exposure = middles(timeline, "spectrum", origin)
+    frames = presence["spectrum"].values.astype(int)
+    seen = sorted((exposure[frame], k) for k, frame in enumerate(frames) if frame in exposure)
+    spans = [span for span, _ in seen if np.isfinite(span).all()]
+    places = [k for span, k in seen if np.isfinite(span).all()]
+    found = []
+    for column, phase in enumerate(presence["phase"].values):
+        found += transitions(str(phase), spans, presence["present"].values[places, column].astype(bool))
+    return found
+
+
+def transitions(phase: str, spans: Sequence[tuple[float, float]], present: np.ndarray) -> list[Found]:
+    """Appearances and disappearances that last at least two spectra; exposures ``spans`` in seconds.
+
+    The change lies between the start of the last spectrum without and the end of the first with it.
+    """
+    steady = steadied(present)
+    found = []
+    for k, (was, now) in enumerate(pairwise(steady)):
+        if was == now:
+            continue
+        kind, verb = ("phase_onset", "appears") if now else ("phase_end", "disappears")
+        found.append(Found(kind, f"{phase} {verb}", uniform(spans[k][0], spans[k + 1][1])))
+    return found
+
+
+def steadied(present: np.ndarray) -> np.ndarray:
+    """The series without single spectra that differ from both neighbours."""
+    steady = present.copy()
+    lone = (present[1:-1] != present[:-2]) & (present[1:-1] != present[2:])
+    steady[1:-1][lone] = present[:-2][lone]
+    return steady
+
+
+def _table(found: Sequence[Found], origin: Origin, curve: xr.Dataset | None, protocol: xr.Dataset | None) -> xr.Dataset:
+    instants = [_instants(event.when, origin) for event in found]
+    charges = [charge_within(curve, times) for times in instants]
+    texts = [_sentence(*row, protocol) for row in zip(found, instants, charges, strict=True)]
+    time = np.array(instants, "datetime64[ns]").reshape(len(found), 3)
+    charge = np.array(charges, float).reshape(len(found), 3)
+    return EVENTS.new(
+        attrs={"order": json.dumps(_order(found))},
+        time=time[:, 0],
+        low=time[:, 1],
+        high=time[:, 2],
+        charge=charge[:, 0],
+        charge_low=charge[:, 1],
+        charge_high=charge[:, 2],
+        kind=np.array([event.kind for event in found], object),
+        text=np.array(texts, object),
+    )
+
+
+def _instants(when: Posterior, origin: Origin) -> list[np.datetime64]:
+    """The likely instant and the ends of its 95 % interval."""
+    return [origin + np.timedelta64(round(when.quantile(p) * 1e9), "ns") for p in (0.5, 0.025, 0.975)]
+
+
+def _order(found: Sequence[Found]) -> list[dict[str, float]]:
+    return [
+        {"first": i, "second": j, "probability": round(before(found[i].when, found[j].when), 4)}
+        for i in range(len(found))
+        for j in range(i + 1, len(found))
+    ]
+
+
+def charge_within(curve: xr.Dataset | None, times: Sequence[np.datetime64]) -> tuple[float, float, float]:
+    """Charge at the likely time and the least and greatest within the interval; NaN outside the record."""
+    if curve is None:
+        return (float("nan"),) * 3
+    record = curve["time"].values
+    if times[1] < record[0] or times[2] > record[-1]:
+        return (float("nan"),) * 3
+    seconds = as_seconds(record, record[0])
+    at = as_seconds(np.array(times), record[0])
+    charge = curve["charge"].values
+    inside = charge[(seconds > at[1]) & (seconds < at[2])]
+    ends = np.interp(at, seconds, charge)
+    reached = np.concatenate([ends, inside])
+    return float(ends[0]), float(reached.min()), float(reached.max())
+
+
+def _sentence(
+    event: Found, times: Sequence[np.datetime64], charge: tuple[float, float, float], protocol: xr.Dataset | None
+) -> str:
+    parts = [f"{event.what} at {_short(times[0])} ({_short(times[1])} to {_short(times[2])})"]
+    if np.isfinite(charge[0]):
+        parts.append(f"at {charge[0]:.4g} mAh")
+    if protocol is not None:
+        parts += _step_at(protocol, times[0])
+    return ", ".join(parts) + "."
+
+
+def _step_at(protocol: xr.Dataset, time: np.datetime64) -> list[str]:
+    inside = np.flatnonzero((protocol["start"].values <= time) & (time <= protocol["end"].values))
+    if not inside.size:
+        return []
+    k = int(inside[-1])
+    return [f"during the {protocol['kind'].values[k]} of cycle {int(protocol['cycle'].values[k])}"]
+
+
+def _short(time: np.datetime64) -> str:
+    return str(to_text(time.astype("datetime64[s]").astype("datetime64[ns]")))
+
+
+def order_of(events: xr.Dataset) -> list[Mapping[str, float]]:
+    """For every two events (by their place) the probability that the first came before the second."""
+    return list(json.loads(events.attrs.get("order", "[]")))

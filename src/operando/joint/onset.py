@@ -1,0 +1,113 @@
+"""When a series began to rise, with everything that the data allow: a posterior over the instant."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SHAPES = (0.0, 0.5, 1.0, 1.5)
+"""Powers of the time since onset: a step, a decelerating, a steady and an accelerating rise, equally likely."""
+
+GRID = 2000
+FEWEST = 6
+DECISIVE = 10.0
+"""Least gain in BIC over "nothing happened" (very strong evidence; Kass and Raftery 1995,
+https://doi.org/10.1080/01621459.1995.10476572)."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Probability ``weight`` of each instant ``seconds`` (sorted; weights add up to one)."""
+
+    seconds: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def likely(self) -> float:
+        """The median: as likely earlier as later."""
+        return self.quantile(0.5)
+
+    def quantile(self, probability: float) -> float:
+        """The instant before which it happened with this probability."""
+        return float(np.interp(probability, np.cumsum(self.weight), self.seconds))
+
+
+def uniform(low: float, high: float) -> Posterior:
+    """Any instant from ``low`` to ``high`` is as likely."""
+    places = low + (high - low) * (np.arange(GRID) + 0.5) / GRID
+    return Posterior(places, np.full(GRID, 1.0 / GRID))
+
+
+def before(a: Posterior, b: Posterior) -> float:
+    """Probability that ``a`` happened before ``b``, the two being independent."""
+    until = np.concatenate([[0.0], np.cumsum(b.weight)])
+    not_yet = 1.0 - until[np.searchsorted(b.seconds, a.seconds, "right")]
+    ties = np.where(np.isin(a.seconds, b.seconds), b.weight[np.clip(
+        np.searchsorted(b.seconds, a.seconds), 0, b.seconds.size - 1)], 0.0)  # fmt: skip
+    return float(np.clip((a.weight * (not_yet + ties / 2)).sum(), 0.0, 1.0))
+
+
+def rise_onset(seconds: np.ndarray, values: np.ndarray) -> Posterior | None:
+    """When ``values`` began to rise above a constant level, or ``None`` if they never clearly did.
+
+    The scatter is estimated from the series itself, since intervals of one instrument share most of their error.
+    Only the first excursion is looked at, up to its top, so that what comes after does not disturb.
+    """
+    known = np.isfinite(seconds) & np.isfinite(values)
+    t, y = seconds[known], values[known]
+    end = excursion_end(y)
+    if end is None:
+        return None
+    t, y = t[: end + 1], y[: end + 1]
+    floor = 1e-3 * float(np.ptp(y))
+    grid = np.linspace(t[0], t[-1], GRID, endpoint=False)
+    squares = np.stack([_residual_squares(t, y, grid, shape) for shape in SHAPES]) + t.size * floor**2
+    constant = float(((y - y.mean()) ** 2).sum()) + t.size * floor**2
+    best = float(squares.min())
+    # Amplitude, instant and shape are three parameters more than a constant has.
+    if t.size * np.log(constant / best) - 3 * np.log(t.size) < DECISIVE:
+        return None
+    weight = ((squares / best) ** (-(max(t.size - 3, 1)) / 2)).sum(axis=0)
+    return Posterior(grid, weight / weight.sum())
+
+
+def excursion_end(values: np.ndarray) -> int | None:
+    """Place of the top of the first lasting excursion above the level before it; ``None`` if there is none."""
+    if values.size < FEWEST:
+        return None
+    scatter = _scatter(values)
+    for k in range(2, values.size - 1):
+        level = float(np.median(values[:k]))
+        spread = max(1.4826 * float(np.median(np.abs(values[:k] - level))), scatter)
+        if min(values[k], values[k + 1]) - level > 4 * spread + 1e-3 * float(np.ptp(values)):
+            return _top(values, k, level)
+    return None
+
+
+def _top(values: np.ndarray, start: int, level: float) -> int:
+    """Place of the highest value before the series has come halfway back to its level."""
+    top = start
+    for k in range(start, values.size):
+        if values[k] > values[top]:
+            top = k
+        elif values[k] - level < 0.5 * (values[top] - level):
+            break
+    return max(top, min(start + 1, values.size - 1))
+
+
+def _scatter(values: np.ndarray) -> float:
+    """Noise from how far values lie off the middle of their neighbours."""
+    off = values[1:-1] - (values[:-2] + values[2:]) / 2
+    return float(1.4826 * np.median(np.abs(off)) / np.sqrt(1.5))
+
+
+def _residual_squares(t: np.ndarray, y: np.ndarray, onsets: np.ndarray, shape: float) -> np.ndarray:
+    """Sum of squares left by a constant plus a rise of this shape from each onset; falls don't count."""
+    since = t[None, :] - onsets[:, None]
+    scale = float(t[-1] - t[0])
+    basis = np.where(since > 0, (np.maximum(since, 0.0) / scale) ** shape, 0.0)
+    basis -= basis.mean(axis=1, keepdims=True)
+    centred = y - y.mean()
+    norm = (basis**2).sum(axis=1)
+    projection = np.maximum(basis @ centred, 0.0)
+    gain = np.divide(projection**2, norm, out=np.zeros_like(norm), where=norm > 1e-12)
+    return np.asarray((centred**2).sum() - gain)
