@@ -1,5 +1,6 @@
 """check, run, watch, status."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,20 @@ def check(folder: Path, as_json: bool, quiet: bool, verbose: int) -> None:
     if as_json:
         shared.print_json({"problems": [vars(problem) for problem in problems]})
     elif problems:
-        for problem in problems:
-            click.echo(problem.text)
+        for text in _grouped([problem.text for problem in problems]):
+            click.echo(text)
     elif not quiet:
         click.echo("Everything can be read and fits together.")
     if any(problem.severe for problem in problems):
         sys.exit(3)
+
+
+def _grouped(sentences: list[str]) -> list[str]:
+    """The same sentence about many files once, with how many more there are."""
+    groups: dict[str, list[str]] = {}
+    for sentence in sentences:
+        groups.setdefault(re.sub(r"[\d.]+", "#", sentence), []).append(sentence)
+    return [s[0] if len(s) == 1 else f"{s[0]} (And {len(s) - 1} more files alike.)" for s in groups.values()]
 
 
 @click.command(epilog="Example: operando run my-experiment --workers 2")

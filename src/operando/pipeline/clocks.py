@@ -49,11 +49,20 @@ def _record_window(found: raw.RawFiles) -> tuple[np.datetime64, np.datetime64] |
     return (min(t.min() for t in times), max(t.max() for t in times)) if times else None
 
 
+NAMED = 3
+"""So many files are named one by one; of more, the first and the last."""
+
+
 def _outside(windows: list[Window], name: str, record: tuple[np.datetime64, np.datetime64]) -> Iterator[tuple[str, str]]:
-    for file, start, end in windows:
-        if end < record[0] or start > record[1]:
-            yield (
-                file,
-                f"{file}: this {name} ({to_text(start)}) lies outside the cycler's record "
-                f"({to_text(record[0])} … {to_text(record[1])}); it gets no charge.",
-            )
+    outside = [(file, start) for file, start, end in windows if end < record[0] or start > record[1]]
+    within = f"lies outside the cycler's record ({to_text(record[0])} … {to_text(record[1])})"
+    if len(outside) <= NAMED:
+        for file, start in outside:
+            yield file, f"{file}: this {name} ({to_text(start)}) {within}; it gets no charge."
+    else:
+        first, last = outside[0], outside[-1]
+        yield (
+            first[0],
+            f"{first[0]} ({to_text(first[1])}) and {len(outside) - 1} more up to {last[0]}: each {name} {within}; "
+            "they get no charge.",
+        )

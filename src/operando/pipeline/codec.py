@@ -13,7 +13,9 @@ from operando.model.clock import TIME_ENCODING
 from operando.model.errors import OperandoError
 from operando.pipeline.digest import plain
 
-_HEADER = "__header__"
+_HEADER = "header"
+_PREFIX = "variable."
+"""Keeps names of variables apart from those of numpy's own arguments."""
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
@@ -27,7 +29,7 @@ def write(dataset: xr.Dataset, path: Path) -> None:
         },
     }
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {str(name): _portable(v.values) for name, v in dataset.variables.items()}
+    arrays: dict[str, Any] = {_PREFIX + str(name): _portable(v.values) for name, v in dataset.variables.items()}
     np.savez(buffer, **{_HEADER: np.array(json.dumps(header))}, **arrays)
     write_bytes(buffer.getvalue(), path)
 
@@ -38,8 +40,9 @@ def read(path: Path) -> xr.Dataset:
         with np.load(path, allow_pickle=False) as stored:
             header = json.loads(str(stored[_HEADER]))
             variables = {
-                name: xr.Variable(about["dims"], stored[name], about["attrs"], _encoding(stored[name]))
+                name: xr.Variable(about["dims"], array, about["attrs"], _encoding(array))
                 for name, about in header["variables"].items()
+                for array in [stored[_PREFIX + name]]
             }
     except (OSError, ValueError, KeyError) as error:
         raise OperandoError(f"{path}: this result can't be read ({error}); delete it and run again.") from error

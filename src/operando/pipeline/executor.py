@@ -1,5 +1,6 @@
 """Where tasks run: in this process, in local worker processes, or on any Dask cluster."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -80,7 +81,7 @@ def open_executor(workers: int | None, scheduler: str | None, memory_bytes: int)
             processes=True,
             dashboard_address=None,
             memory_limit=None,
-            silence_logs="error",
+            silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -11,6 +11,7 @@ from typing import Any
 
 from operando.model.errors import ConfigurationError, OperandoError
 from operando.pipeline import codec, lock, logs, publish, raw, run, settings
+from operando.pipeline.clocks import check_clocks
 from operando.pipeline.index import LAYOUT, Index, layout_of
 from operando.pipeline.store import FRAMES_FILE, RESULTS
 
@@ -25,7 +26,6 @@ class Done:
 
     report: run.Report
     files: tuple[Path, ...]
-    warnings: tuple[dict[str, str | None], ...]
 
 
 def bring_up_to_date(folder: Path, options: run.Options, tell: Callable[[run.Event], None], version: str) -> Done:
@@ -47,12 +47,14 @@ def bring_up_to_date(folder: Path, options: run.Options, tell: Callable[[run.Eve
         _write_frames(results, found)
         coordinator = run.settle(project, found, index, options, tell)
         if options.dry_run:
-            return Done(coordinator.report, (), ())
+            return Done(coordinator.report, ())
         _write_frames(results, found, coordinator.nodes.frames["pair"])
-        warnings = _warnings(found)
         index.compact()
-        files = publish.publish(folder, project.configuration.experiment.title, version, warnings) if _due(coordinator, results) else []
-        return Done(coordinator.report, tuple(files), tuple(warnings))
+        if not _due(coordinator, results):
+            return Done(coordinator.report, ())
+        warnings = _warnings(found, coordinator.report)
+        files = publish.publish(folder, project.configuration.experiment.title, version, warnings)
+        return Done(coordinator.report, tuple(files))
 
 
 def _due(coordinator: run.Coordinator, results: Path) -> bool:
@@ -104,8 +106,11 @@ def _write_frames(results: Path, found: raw.RawFiles, pairs: list[str] | None = 
     codec.write_bytes(json.dumps(content | {"pair": pairs}).encode(), path)
 
 
-def _warnings(found: raw.RawFiles) -> list[dict[str, str | None]]:
-    return [{"file": failure.file, "text": failure.text} for failure in found.failures]
+def _warnings(found: raw.RawFiles, report: run.Report) -> list[dict[str, str | None]]:
+    failed = {failure.file for failure in report.failures}
+    sound = raw.RawFiles(tuple(frame for frame in found.frames if frame.key not in failed), ())
+    sentences = [(failure.file, failure.text) for failure in found.failures] + list(check_clocks(sound))
+    return [{"file": file, "text": text} for file, text in sentences]
 
 
 @dataclass(frozen=True)
@@ -128,9 +133,7 @@ def check(folder: Path) -> list[Problem]:
         except OperandoError as error:
             problems.append(Problem(frame.file, str(error), severe=True))
             continue
-        problems += [Problem(frame.file, text, severe=False) for text in dataset.attrs.get("warnings", ())]
-    from operando.pipeline.clocks import check_clocks
-
+        problems += [Problem(frame.file, f"{frame.file}: {text}", severe=False) for text in dataset.attrs.get("warnings", ())]
     readable = raw.RawFiles(
         tuple(frame for frame in found.frames if frame.file not in {p.file for p in problems if p.severe}), ()
     )

@@ -136,8 +136,10 @@ def _storable(table: xr.Dataset) -> xr.Dataset:
     from operando.model.clock import TIME_ENCODING
 
     table = table.copy()
-    for variable in table.variables.values():
+    for name, variable in table.variables.items():
         variable.encoding = dict(TIME_ENCODING) if variable.dtype.kind == "M" else {}
+        if variable.dtype.kind == "U":
+            table[name] = variable.astype(object)
     return table
 
 

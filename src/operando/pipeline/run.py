@@ -71,7 +71,7 @@ class Coordinator:
 
         settings.check_step_names(project, known_steps())
         self.project, self.index, self.options, self.tell = project, index, options, tell
-        self.results = index.path.parent
+        self.results = index.path.parent.absolute()
         products = {frame.product for frame in raw.frames}
         self.plan: Plan = plan(known_steps(), products)
         self.nodes = Nodes(self.plan, raw, self.results)

@@ -67,7 +67,7 @@ def _work_whole(task: Task, step: Step[Any, Any]) -> Outcome:
         loaded = output.load()
         codec.write(loaded, target.path)
         contents[target.product] = digest.of_content(loaded)
-    return Outcome(contents, warnings=_warnings(outputs))
+    return Outcome(contents, warnings=_warnings((*outputs, *_raw_inputs(task))))
 
 
 def _work_in_slabs(task: Task, step: Step[Any, Any]) -> Outcome:
@@ -151,6 +151,11 @@ def _guess_range(task: Task, step: Step[Any, Any], rows: int) -> tuple[float, fl
         values = next(v.values for v in output.data_vars.values() if v.ndim == 3)
         low, high = min(low, float(values.min())), max(high, float(values.max()))
     return arrays.widened((low, high), low, high)
+
+
+def _raw_inputs(task: Task) -> list[xr.Dataset]:
+    """Raw products that the step took: what is odd about them is told once, by the step that reads their times."""
+    return [evaluate(value) for value in task.arguments.values() if isinstance(value, Raw)]
 
 
 def _warnings(outputs: tuple[xr.Dataset, ...]) -> tuple[str, ...]:
