@@ -70,7 +70,7 @@ def test_report_holds_every_part(document: str) -> None:
 def test_numbers_of_the_report_are_those_of_the_summary(document: str) -> None:
     source = FakeSource()
     whole = source.summary["volume_balance"][-1]
-    assert f"{whole['morphological_um3']['value'] / 1e6:.2f} (" in document
+    assert f"{whole['morphological_um3']['value'] / 1e6:.2f} × 10⁶ µm³</span>" in document
 
 
 @pytest.mark.parametrize("missing", sorted(ALL))

@@ -29,7 +29,7 @@ def unit_text(unit: str) -> str:
     return _UNITS.get(unit, unit)
 
 
-def quantity_text(quantity: Mapping[str, Any] | None, with_unit: bool = True) -> str:
+def quantity_text(quantity: Mapping[str, Any] | None) -> str:
     """Write a quantity of summary.json with its 95 % interval.
 
     >>> quantity_text({"value": 4.583e7, "low": 4.41e7, "high": 4.72e7, "unit": "um3"})
@@ -41,14 +41,23 @@ def quantity_text(quantity: Mapping[str, Any] | None, with_unit: bool = True) ->
     """
     if quantity is None:
         return NOT_KNOWN
+    value, interval, unit = quantity_parts(quantity)
+    return f"{value} {interval} {unit}".strip()
+
+
+def quantity_parts(quantity: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Value, interval in brackets, and power of ten with unit, which belongs to both.
+
+    >>> quantity_parts({"value": 120.0, "low": 117.0, "high": 123.0, "unit": "um"})
+    ('120.0', '(117.0 … 123.0)', 'µm')
+    """
     parts = [float(quantity[key]) for key in ("value", "low", "high")]
     exponent = _exponent(max(abs(part) for part in parts))
     scaled = [part / 10.0**exponent for part in parts]
     decimals = _decimals((scaled[2] - scaled[1]) / 2, scaled[0])
     value, low, high = (_minus(f"{part:.{decimals}f}") for part in scaled)
-    power = f" × 10{str(exponent).translate(_RAISED)}" if exponent else ""
-    unit = unit_text(str(quantity["unit"])) if with_unit else ""
-    return f"{value} ({low} … {high}){power} {unit}".strip()
+    power = f"× 10{str(exponent).translate(_RAISED)} " if exponent else ""
+    return value, f"({low} … {high})", f"{power}{unit_text(str(quantity['unit']))}".strip()
 
 
 def _exponent(largest: float) -> int:

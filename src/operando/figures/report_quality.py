@@ -17,7 +17,7 @@ Row = tuple[str, Any]
 def quality(source: Source) -> Markup:
     """A table of what limits the results."""
     rows = [*_missing(source), *_untrusted(source), *_drift(source), *_diffraction(source), *_null_test(source)]
-    return markup.table(["What", "Found"], rows) if rows else element("p", "Nothing to report.")
+    return markup.definitions(dict(rows)) if rows else element("p", "Nothing to report.")
 
 
 def _missing(source: Source) -> list[Row]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from operando.figures import catalogue, markup
 from operando.figures.markup import Markup, element
-from operando.figures.numbers import NOT_KNOWN, number_text, quantity_text, time_text
+from operando.figures.numbers import NOT_KNOWN, number_text, quantity_parts, quantity_text, time_text
 from operando.figures.reading import reaction_text
 from operando.figures.source import Source
 
@@ -24,7 +24,7 @@ def short(summary: Summary) -> Markup:
     ]
     if not sentences:
         sentences = ["Nothing could be compared yet: see what was measured, and the warnings, below."]
-    note = element("p", "Every number stands with its 95 % interval in brackets.", class_="soft")
+    note = element("p", "Every number stands with its 95 % interval in brackets, in the same unit.", class_="soft")
     return markup.joined([markup.items(sentences), note])
 
 
@@ -79,6 +79,14 @@ def _event_sentence(summary: Summary) -> list[str]:
     return [f"In the order of their most likely times: {order}."]
 
 
+def quantity_cell(quantity: Summary | None) -> Markup:
+    """A quantity in a table: the interval stands under the value, in the same unit."""
+    if quantity is None:
+        return element("span", NOT_KNOWN, class_="soft")
+    value, interval, unit = quantity_parts(quantity)
+    return markup.joined([element("span", f"{value} {unit}".strip()), element("small", interval)])
+
+
 def measured(summary: Summary) -> Markup:
     """How much of what, and when."""
     rows = [
@@ -108,7 +116,7 @@ def _cycles(cycles: Sequence[Summary]) -> Markup:
     columns = ["Cycle", "C-rate", "Charge", "Discharge", "Coulombic efficiency", "Resistance"]
     keys = ("charge_mAh", "discharge_mAh", "coulombic_efficiency", "resistance_ohm")
     rows = [
-        (cycle["cycle"], number_text(cycle["c_rate"], 3), *(quantity_text(cycle.get(key)) for key in keys))
+        (cycle["cycle"], number_text(cycle["c_rate"], 3), *(quantity_cell(cycle.get(key)) for key in keys))
         for cycle in cycles
     ]
     return markup.joined([element("h3", "Cycles"), markup.table(columns, rows)])
@@ -126,9 +134,9 @@ def _scans(scans: Sequence[Summary]) -> Markup:
             time_text(scan["start"]),
             _cell_step(scan),
             number_text(scan["charge_mAh"], unit="mAh"),
-            *(quantity_text(scan["phase_volume_um3"].get(phase)) for phase in phases),
-            quantity_text(scan.get("contact_area_um2")),
-            *(quantity_text(scan["tracks"].get(track)) for track in tracks),
+            *(quantity_cell(scan["phase_volume_um3"].get(phase)) for phase in phases),
+            quantity_cell(scan.get("contact_area_um2")),
+            *(quantity_cell(scan["tracks"].get(track)) for track in tracks),
         )
         for scan in scans
     ]
@@ -160,8 +168,8 @@ def _lattices(spectra: Sequence[Summary]) -> Markup:
                 rows.append((
                     f"{phase} {edge.split('_')[0]}",
                     len(known),
-                    quantity_text(start),
-                    quantity_text(end),
+                    quantity_cell(start),
+                    quantity_cell(end),
                     f"{first['index']} … {last['index']}",
                 ))
     if not rows:
@@ -175,7 +183,7 @@ def figures_section(figures: Mapping[str, bytes]) -> Markup:
     return markup.joined(
         element(
             "figure",
-            markup.picture(data, _caption(name)),
+            element("div", markup.picture(data, _caption(name)), class_="scroll", tabindex="0"),
             element("figcaption", element("b", name), ": ", _caption(name)),
         )
         for name, data in figures.items()
@@ -194,7 +202,7 @@ def balance(source: Source) -> Markup:
     columns = ["Step", "Scans", "Charge", "Seen (net)", "Gain", "Loss", "Not accounted for"]
     keys = ("charge_mAh", "morphological_um3", "gross_gain_um3", "gross_loss_um3", "unaccounted_um3")
     rows = [
-        (_step_name(entry), f"{entry['from_scan']} → {entry['to_scan']}", *(quantity_text(entry[key]) for key in keys))
+        (_step_name(entry), f"{entry['from_scan']} → {entry['to_scan']}", *(quantity_cell(entry[key]) for key in keys))
         for entry in entries
     ]
     parts = [
@@ -219,17 +227,19 @@ def _conclusions(source: Source) -> list[Markup]:
 
 
 def _candidates(entries: Sequence[Summary]) -> Markup:
-    rows = [
-        (
-            _step_name(entry),
-            reaction_text(candidate["reaction"]),
-            quantity_text(candidate["electrochemical_um3"]),
-            quantity_text(candidate["ratio"]),
-        )
-        for entry in entries
-        for candidate in entry["candidates"]
-    ]
-    return markup.table(["Step", "Reaction", "Expected", "Seen / expected"], rows)
+    """One column a reaction: seen / expected; the expected volumes are folded away."""
+    reactions = list(dict.fromkeys(candidate["reaction"] for entry in entries for candidate in entry["candidates"]))
+    columns = ["Step", *(reaction_text(reaction) for reaction in reactions)]
+    ratios, expected = (
+        markup.table(columns, [(_step_name(entry), *_by_reaction(entry, reactions, key)) for entry in entries])
+        for key in ("ratio", "electrochemical_um3")
+    )
+    return markup.joined([element("p", "Seen / expected:"), ratios, markup.folded("Expected volumes", expected)])
+
+
+def _by_reaction(entry: Summary, reactions: Sequence[str], key: str) -> list[Markup]:
+    known = {candidate["reaction"]: candidate[key] for candidate in entry["candidates"]}
+    return [quantity_cell(known.get(reaction)) for reaction in reactions]
 
 
 def causes(summary: Summary) -> Markup:
@@ -241,7 +251,7 @@ def causes(summary: Summary) -> Markup:
         (
             cause["phase"],
             f"{cause['from']} → {cause['to']}",
-            quantity_text(cause["shift"]) if isinstance(cause["shift"], Mapping) else number_text(cause["shift"]),
+            quantity_cell(cause["shift"]) if isinstance(cause["shift"], Mapping) else number_text(cause["shift"]),
             ", ".join(cause["remaining"]) or "none",
             ", ".join(cause["excluded"]) or "none",
         )
@@ -258,7 +268,7 @@ def events(summary: Summary) -> Markup:
             str(event["kind"]).replace("_", " "),
             time_text(event["time"]),
             f"{time_text(event['low'])} … {time_text(event['high'])}",
-            quantity_text(event["charge_mAh"]),
+            quantity_cell(event["charge_mAh"]),
             element("span", event["text"]),
         )
         for event in summary["events"]
