@@ -1,0 +1,145 @@
+"""Stage an experiment: raw files of three instruments, the configuration that analyses them, and the truth."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from operando.twin import truth
+from operando.twin.configuration import configuration_text
+from operando.twin.cycler import Record, record
+from operando.twin.detector import Camera, ring_current
+from operando.twin.presets import load
+from operando.twin.settings import Experiment
+from operando.twin.spectrometer import Measured
+from operando.twin.tomography import Scanner
+from operando.twin.world import World
+from operando.twin.writers import bdf, med, nxtomo
+from operando.twin.writers.counted import Counted
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being made, how many are done, and of how many."""
+
+
+def simulate(
+    preset_or_toml: str | Path,
+    out: Path,
+    *,
+    binning: int | None = None,
+    seed: int | None = None,
+    faults: Sequence[str] = (),
+    scans: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write a simulated experiment below ``out`` and return the files written.
+
+    ``binning`` divides pixels, rows and angles; ``scans`` picks some of the scans (all by default); ``faults``
+    names what shall be broken. Same settings and seed, same bytes in every array.
+    Raises ``ConfigurationError`` for settings that make no sense.
+    """
+    settings = _adapted(load(preset_or_toml), binning, seed)
+    world, told = World(settings), progress or (lambda what, done, total: None)
+    out = Path(out)
+    chosen = _chosen(settings, scans)
+    tomography = _write_scans(world, chosen, out, told)
+    diffraction, measured = _write_spectra(world, out, told)
+    electrochemistry, cycler = _write_record(world, out)
+    files = {
+        "tomography": [path.relative_to(out).as_posix() for path in tomography],
+        "diffraction": [path.relative_to(out).as_posix() for path in diffraction],
+    }
+    found = truth.summary(world, chosen, files, measured, cycler)
+    written = truth.write(out / "truth", world, chosen, found, cycler)
+    configuration = out / "operando.toml"
+    configuration.write_text(configuration_text(world), encoding="utf-8")
+    return [*tomography, *diffraction, *electrochemistry, configuration, *written]
+
+
+def _adapted(settings: Experiment, binning: int | None, seed: int | None) -> Experiment:
+    """Settings with another seed, or with ``binning`` times larger pixels and fewer rows, columns and angles."""
+    if seed is not None:
+        settings = settings.model_copy(update={"seed": seed})
+    if binning in {None, 1}:
+        return settings
+    given, motion = settings.detector, settings.motion
+    assert binning is not None
+    detector = given.model_copy(
+        update={
+            "columns": given.columns // binning,
+            "rows": given.rows // binning,
+            "pixel_um": given.pixel_um * binning,
+        }
+    )
+    tomography = settings.tomography.model_copy(update={"angles": max(settings.tomography.angles // binning, 8)})
+    pixels = ("centre_offset_px", "centre_drift_px", "centre_jitter_px")
+    motion = motion.model_copy(update={name: getattr(motion, name) / binning for name in pixels})
+    return settings.model_copy(update={"detector": detector, "tomography": tomography, "motion": motion})
+
+
+def _chosen(settings: Experiment, scans: Sequence[int] | None) -> list[int]:
+    if not settings.tomography.enabled:
+        return []
+    every = range(settings.tomography.scans)
+    return [index for index in every if scans is None or index in set(scans)]
+
+
+def _write_scans(world: World, chosen: list[int], out: Path, told: Progress) -> list[Path]:
+    folder = out / "raw" / "tomo"
+    scanner = Scanner(
+        world.settings, world.cell, Camera(world.settings.detector, world.settings.seed), world.spectrum,
+        world.scene, world.epoch,
+    )  # fmt: skip
+    written = []
+    for done, index in enumerate(chosen):
+        told("scans", done, len(chosen))
+        folder.mkdir(parents=True, exist_ok=True)
+        written.append(nxtomo.write(folder / f"scan_{index:04d}.nxs", scanner.frames(index)))
+    told("scans", len(chosen), len(chosen))
+    return written
+
+
+def _write_spectra(world: World, out: Path, told: Progress) -> tuple[list[Path], list[Measured]]:
+    given = world.settings.spectrometer
+    if not given.enabled:
+        return [], []
+    folder = out / "raw" / "edd"
+    folder.mkdir(parents=True, exist_ok=True)
+    written, found = [], []
+    for index in range(len(world.spectrum_times)):
+        told("spectra", index, len(world.spectrum_times))
+        phases, _ = world.phases(index)
+        measured = world.instrument.measure(phases, given.duration_s, world.conditions(index), (index,))
+        found.append(measured)
+        written.append(med.write(folder / f"spectrum_{index:04d}.med", _counted(world, index, measured)))
+    told("spectra", len(written), len(written))
+    return written, found
+
+
+def _counted(world: World, index: int, measured: Measured) -> Counted:
+    start = float(world.spectrum_times[index])
+    utc = world.epoch + np.timedelta64(round(start * 1e9), "ns")
+    moment = datetime.fromtimestamp(utc.astype("datetime64[us]").astype("int64") * 1e-6, UTC)
+    return Counted(
+        title=world.settings.title,
+        counts=measured.counts,
+        real_s=measured.real_s,
+        live_s=measured.live_s,
+        coefficients=world.instrument.coefficients(),
+        two_theta_deg=world.instrument.two_theta(),
+        start=moment.astimezone(ZoneInfo(world.settings.time_zone)).replace(tzinfo=None),
+        utc=utc,
+        ring_current_ma=float(ring_current(world.settings.beam, start + 3600.0)),
+    )
+
+
+def _write_record(world: World, out: Path) -> tuple[list[Path], Record | None]:
+    given = world.settings.cycler
+    if not given.enabled:
+        return [], None
+    folder = out / "raw" / "echem"
+    folder.mkdir(parents=True, exist_ok=True)
+    cycler = record(given, world.protocol, world.capacity_mah, world.contact, world.settings.seed)
+    path = bdf.write(folder / "cell.csv", cycler, world.epoch, world.settings.cell.temperature_c)
+    return [path], cycler

@@ -1,0 +1,80 @@
+"""What the diffracting gauge volume contains: the slits' lozenge, turned with the stage and absorption-weighted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from operando.twin.projector import Scene
+from operando.twin.settings import Spectrometer
+from operando.twin.tomography import Pose
+
+_POINTS = 6000
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Effective volumes (µm³) in the gauge, each against ``energies`` (keV) because absorption weighs them."""
+
+    energies: np.ndarray
+    anode: np.ndarray
+    electrolyte: np.ndarray
+    shares: dict[str, float]
+    """Plain volume shares of anode, electrolyte and void, without absorption."""
+
+
+def contents(given: Spectrometer, subject: Scene, stands: Pose) -> Contents:
+    """Sample the lozenge at quasi-random points, averaged over half a turn.
+
+    Beam and diffracted beam lie in a vertical plane, so that the lozenge of slits h × w is h / sin 2θ long.
+    """
+    z, y, x, volume = _points(given, subject.radius)
+    z, y, x = z - stands.shift_um[0], y - stands.shift_um[1], x - stands.shift_um[2]
+    inside = np.hypot(x, y) < subject.radius
+    anode = inside & (z < _at(subject.anode, subject.axis, y, x))
+    electrolyte = inside & (z > _at(subject.electrolyte, subject.axis, y, x))
+    weight = _absorption(subject, z) * (volume / len(z))
+    total = max(np.sum(inside), 1)
+    return Contents(
+        subject.energies,
+        weight[anode].sum(axis=0),
+        weight[electrolyte].sum(axis=0),
+        {
+            "anode": float(np.sum(anode) / total),
+            "electrolyte": float(np.sum(electrolyte) / total),
+            "void": float(np.sum(inside & ~anode & ~electrolyte) / total),
+        },
+    )
+
+
+def _points(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Points of the lozenge in the cell's coordinates (z from the first row, y and x from the axis), and its volume."""
+    from scipy.stats import qmc
+
+    height, across = given.slits_um
+    half = min(height / np.sin(np.radians(given.two_theta_deg)), 2 * radius + 2 * height) / 2
+    u = qmc.Halton(4, scramble=False).random(_POINTS + 1)[1:]
+    along = (2 * u[:, 0] - 1) * half
+    sideways = (u[:, 1] - 0.5) * across
+    lozenge = height * (1 - np.abs(along) / half)
+    z0, y0, x0 = given.gauge_centre_um
+    z = z0 + (u[:, 2] - 0.5) * lozenge
+    angle = np.pi * u[:, 3]
+    x = x0 + sideways * np.cos(angle) - along * np.sin(angle)
+    y = y0 + sideways * np.sin(angle) + along * np.cos(angle)
+    return z, y, x, height * across * half
+
+
+def _at(field: np.ndarray, axis: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The height map at the nearest nodes."""
+    j, i = (np.clip(np.rint((v - axis[0]) / (axis[1] - axis[0])).astype(int), 0, len(axis) - 1) for v in (y, x))
+    return field[j, i]
+
+
+def _absorption(subject: Scene, z: np.ndarray) -> np.ndarray:
+    """Transmission (point, energy) of the way in and out: a mean chord of what stands at the point's height."""
+    disc = subject.axis[:, None] ** 2 + subject.axis[None, :] ** 2 < subject.radius**2
+    heights = np.sort(subject.anode[disc])
+    cover = 1 - np.searchsorted(heights, z) / len(heights)
+    chord = np.pi / 2 * subject.radius
+    exponent = chord * (cover[:, None] * subject.mu[0] + (1 - cover)[:, None] * subject.mu[1])
+    return np.exp(-exponent - np.sum(subject.wall_mu * (2 * np.diff(subject.wall_radii))[:, None], axis=0))

@@ -1,0 +1,113 @@
+"""Everything that happens in one simulated experiment, as functions of time: the cell, the beam, the gauge."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from operando.model.clock import parse_time
+from operando.model.constants import FARADAY_MAH_PER_MOL
+from operando.twin.beam import Spectrum, camera_spectrum
+from operando.twin.cell import State, TwinCell
+from operando.twin.gauge import Contents, contents
+from operando.twin.projector import Scene, scene
+from operando.twin.protocol import Protocol, capacity_mah, protocol
+from operando.twin.settings import Experiment
+from operando.twin.spectrometer import Conditions, Instrument, Phase
+from operando.twin.tomography import Pose, pose
+
+
+@dataclass(frozen=True)
+class World:
+    """One experiment. All times are seconds of the beamline's clock since the cycler's start."""
+
+    settings: Experiment
+
+    @cached_property
+    def epoch(self) -> np.datetime64:
+        """UTC of the start."""
+        return parse_time(self.settings.start_time, self.settings.time_zone, "start_time")
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """What the cycler does."""
+        return protocol(self.settings.cycler, self.settings.cell.cathode)
+
+    @property
+    def capacity_mah(self) -> float:
+        """Theoretical capacity, mAh."""
+        return capacity_mah(self.settings.cell.cathode)
+
+    @cached_property
+    def cell(self) -> TwinCell:
+        """The cell's geometry."""
+        detector = self.settings.detector
+        return TwinCell(self.settings.cell, self.settings.seed, detector.pixel_um, detector.rows * detector.pixel_um)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The beam as the camera weighs it."""
+        return camera_spectrum(self.settings.beam, self.settings.detector.scintillator_um)
+
+    def state(self, seconds: float) -> State:
+        """The cell at a time."""
+        return self.cell.state(float(self.protocol.stored(seconds)), self.protocol.stored_maximum(seconds))
+
+    def scene(self, seconds: float) -> Scene:
+        """The cell at a time, ready to be projected."""
+        return scene(self.cell, self.state(seconds), self.spectrum)
+
+    def contact(self, seconds: np.ndarray) -> np.ndarray:
+        """Share of the anode's surface without void before it, on a grid of times fine enough for the voltage."""
+        knots = np.unique(np.concatenate([np.linspace(0, self.protocol.length, 80), self.protocol.edges]))
+        left = []
+        for time in knots:
+            surfaces = self.state(float(time)).surfaces
+            left.append(np.sum(surfaces.weight[surfaces.gap <= 1e-9]) / np.sum(surfaces.weight))
+        return np.interp(seconds, knots, left)
+
+    @cached_property
+    def spectrum_times(self) -> np.ndarray:
+        """Start of every spectrum: with every scan."""
+        given = self.settings.tomography
+        return 60.0 * (given.first_min + np.arange(given.scans) * given.every_min)
+
+    @cached_property
+    def instrument(self) -> Instrument:
+        """The spectrometer, its count rate set by the pristine cell."""
+        bare = Instrument(self.settings.spectrometer, self.settings.beam, self.settings.seed)
+        return bare.calibrated(self.phases(0)[0])
+
+    def phases(self, index: int) -> tuple[list[Phase], Contents]:
+        """Phases in the gauge during spectrum ``index``, and the gauge's contents."""
+        given = self.settings
+        seconds = self.spectrum_times[index] + given.spectrometer.duration_s / 2
+        state = self.state(seconds)
+        energies = Instrument(given.spectrometer, given.beam).energies()
+        subject = scene(self.cell, state, Spectrum(energies, np.full(len(energies), 1 / len(energies))))
+        inside = contents(given.spectrometer, subject, pose(given, index))
+        host, alloy = self.cell.anode.volume_shares(state.active_share)
+        temperature = given.cell.temperature_c
+        anode, electrolyte = given.cell.anode, given.cell.electrolyte
+        found = [
+            Phase(anode.host, inside.anode * host, temperature),
+            Phase(anode.alloy, inside.anode * alloy, temperature),
+            Phase(electrolyte.material, inside.electrolyte * electrolyte.relative_density, temperature),
+        ]
+        return found, inside
+
+    def conditions(self, index: int) -> Conditions:
+        """What has drifted by spectrum ``index``."""
+        from operando.twin.detector import ring_current
+
+        middle = self.spectrum_times[index] + self.settings.spectrometer.duration_s / 2 + 3600.0
+        beam = self.settings.beam
+        return Conditions(ring_current=float(ring_current(beam, middle)) / beam.ring_current_ma)
+
+    def pose(self, index: int) -> Pose:
+        """Where the cell stands in a scan."""
+        return pose(self.settings, index)
+
+    def lithium_mol(self, seconds: float) -> float:
+        """Moles of lithium taken up since the start."""
+        return float(self.protocol.stored(seconds)) / FARADAY_MAH_PER_MOL

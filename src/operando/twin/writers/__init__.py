@@ -1,0 +1,1 @@
+"""Writers of raw formats, the twin's own: they share no code with the readers."""
