@@ -6,7 +6,7 @@ from typing import Any
 import xarray as xr
 
 
-def open(path: str | Path, **options: Any) -> xr.Dataset:  # noqa: A001
+def open(path: str | Path, **options: Any) -> xr.Dataset:
     """Open any known raw file lazily.
 
     ``options`` are those of ``model.reading.ReadOptions``, for example ``time_zone="Europe/Berlin"``. Without a

@@ -53,7 +53,9 @@ def _describe(step: Any) -> None:
 
 
 def _limits(field: Any) -> str:
-    limits = [f"{sign} {getattr(item, word)}" for item in field.metadata for word, sign in _SIGNS if hasattr(item, word)]
+    limits = [
+        f"{sign} {getattr(item, word)}" for item in field.metadata for word, sign in _SIGNS if hasattr(item, word)
+    ]
     return f" ({', '.join(limits)})" if limits else ""
 
 
@@ -68,9 +70,11 @@ def formats(as_json: bool, quiet: bool, verbose: int) -> None:
 
     known = catalogue.formats()
     if as_json:
-        shared.print_json(
-            {"formats": [{"name": f.name, "title": f.title, "kind": f.kind, "endings": list(f.extensions)} for f in known]}
-        )
+        shared.print_json({
+            "formats": [
+                {"name": f.name, "title": f.title, "kind": f.kind, "endings": list(f.extensions)} for f in known
+            ]
+        })
         return
     rows = [[f.name, f.kind, " ".join(f.extensions), f.title] for f in known]
     shared.table("Formats", ["format", "kind", "endings", "what"], rows)
@@ -92,26 +96,25 @@ def materials(name: str | None, as_json: bool, quiet: bool, verbose: int) -> Non
     shared.table("Materials", ["name", "formula", "space group", "g/cm³", "status", "what"], rows)
     reactions = _reactions(chosen)
     if reactions:
-        rows = [[r["of"], r["reaction"], f"{r['volume_cm3_per_mol']:.2f}", r["status"]] for r in reactions]
-        shared.table("Candidate host reactions", ["of", "reaction", "cm³ per mole Li", "status"], rows)
+        rows = [[r["reaction"], f"{r['volume_cm3_per_mol']:.2f}", r["status"]] for r in reactions]
+        shared.table("Candidate host reactions", ["reaction", "cm³ per mole Li", "status"], rows)
     if name:
         for source in chosen[0].sources:
             click.echo(source)
 
 
 def _reactions(materials: list[Any]) -> list[dict[str, Any]]:
+    """Candidate host reactions, each once, with the material they are listed for."""
     from operando.materials import reactions
 
-    return [
-        {
-            "of": material.name,
-            "reaction": reaction.text,
-            "volume_cm3_per_mol": reaction.volume_cm3_per_mol,
-            "status": reaction.status,
-        }
-        for material in materials
-        for reaction in reactions.candidates(material.name)
-    ]
+    found: dict[str, dict[str, Any]] = {}
+    for material in materials:
+        if "Li" not in material.formula or len(reactions.host_phases(material)) < 3:
+            continue
+        for reaction in reactions.candidates(material):
+            about = {"volume_cm3_per_mol": reaction.volume_cm3_per_mol, "status": reaction.status}
+            found.setdefault(reaction.text, {"reaction": reaction.text, **about})
+    return list(found.values())
 
 
 @click.command(epilog="Example: operando doctor --json")
@@ -142,4 +145,8 @@ def bench(what: str, columns: int, angles: int, as_json: bool, quiet: bool, verb
     if as_json:
         shared.print_json(found)
     else:
-        shared.table("Reconstruction", ["figure", "value"], [[key, f"{value:.4g}" if isinstance(value, float) else str(value)] for key, value in found.items()])
+        shared.table(
+            "Reconstruction",
+            ["figure", "value"],
+            [[key, f"{value:.4g}" if isinstance(value, float) else str(value)] for key, value in found.items()],
+        )

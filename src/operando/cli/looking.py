@@ -14,9 +14,7 @@ from operando.cli import shared
 @click.option("--port", type=int, default=None, help="Default: a free one.")
 @click.option("--browser/--no-browser", default=True, help="Open the browser.")
 @shared.common_options
-def view(
-    folder: Path, host: str, port: int | None, browser: bool, as_json: bool, quiet: bool, verbose: int
-) -> None:
+def view(folder: Path, host: str, port: int | None, browser: bool, as_json: bool, quiet: bool, verbose: int) -> None:
     """Open the linked viewer in the browser."""
     from operando.viewer import server
 
@@ -27,7 +25,9 @@ def view(
 @click.command(epilog="Example: operando figure overview my-experiment --format pdf")
 @click.argument("name", required=False)
 @shared.folder_argument
-@click.option("--format", "formats", multiple=True, type=click.Choice(["png", "pdf", "svg"]), help="Default: all three.")
+@click.option(
+    "--format", "formats", multiple=True, type=click.Choice(["png", "pdf", "svg"]), help="Default: all three."
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the figure, e.g. scans=0,4.")
 @shared.common_options
 def figure(

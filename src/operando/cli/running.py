@@ -82,15 +82,13 @@ def _refuse_unknown_steps(names: tuple[str, ...]) -> None:
 def _say_what_was_done(done: Any, folder: Path, *, dry_run: bool, as_json: bool, quiet: bool) -> None:
     report = done.report
     if as_json:
-        shared.print_json(
-            {
-                "computed": len(report.computed),
-                "up_to_date": report.reused,
-                "stale": [{"step": s, "file": f, "why": why} for s, f, why in report.stale] if dry_run else [],
-                "failed": [vars(failure) for failure in report.failures],
-                "files": [str(path) for path in done.files],
-            }
-        )
+        shared.print_json({
+            "computed": len(report.computed),
+            "up_to_date": report.reused,
+            "stale": [{"step": s, "file": f, "why": why} for s, f, why in report.stale] if dry_run else [],
+            "failed": [vars(failure) for failure in report.failures],
+            "files": [str(path) for path in done.files],
+        })
         return
     for failure in report.failures:
         click.echo(f"failed: {failure.text}", err=True)
@@ -101,7 +99,9 @@ def _say_what_was_done(done: Any, folder: Path, *, dry_run: bool, as_json: bool,
     elif not report.computed and not report.failures:
         click.echo(f"Everything is up to date: {report.reused} results, nothing computed.")
     else:
-        click.echo(f"Computed {len(report.computed)} results, {report.reused} were up to date, {len(report.failures)} failed.")
+        click.echo(
+            f"Computed {len(report.computed)} results, {report.reused} were up to date, {len(report.failures)} failed."
+        )
         click.echo(f"Results: {folder / 'results'}")
 
 

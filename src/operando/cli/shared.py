@@ -18,9 +18,9 @@ VERSION = "0.1.0"
 
 def folder_argument(command: F) -> F:
     """``[DIR]``, the experiment's folder."""
-    return click.argument(
-        "folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path)
-    )(command)
+    return click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))(
+        command
+    )
 
 
 def common_options(command: F) -> F:

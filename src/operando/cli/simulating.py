@@ -8,13 +8,12 @@ import click
 from operando.cli import shared
 
 
-@click.command(epilog="Example: operando simulate demo -o my-demo --scenario overlap")
+@click.command(epilog="Example: operando simulate overlap -o my-overlap")
 @click.argument("preset", metavar="PRESET_OR_TOML")
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
 @click.option("--binning", type=click.IntRange(min=1), default=None, metavar="N", help="Scale pixels and angles down.")
 @click.option("--scans", type=click.IntRange(min=1), default=None, metavar="N", help="Only the first N scans.")
 @click.option("--seed", type=int, default=None, help="Seed of all noise.")
-@click.option("--scenario", default=None, metavar="NAME", help="One staged cause, e.g. overlap, strain, static, glare.")
 @click.option("--fault", "faults", default="", metavar="A,B", help="Faults to stage, e.g. truncated-scan,dead-element.")
 @click.option("--plan", is_flag=True, help="Answer what this set-up would find, instead of writing files.")
 @shared.common_options
@@ -24,7 +23,6 @@ def simulate(
     binning: int | None,
     scans: int | None,
     seed: int | None,
-    scenario: str | None,
     faults: str,
     plan: bool,
     as_json: bool,
@@ -38,7 +36,7 @@ def simulate(
         return
     if output is None:
         raise click.UsageError("name the folder to write with -o DIR.")
-    files = _simulate(preset, output, binning, seed, tuple(f for f in faults.split(",") if f), scans, scenario)
+    files = _simulate(preset, output, binning, seed, tuple(f for f in faults.split(",") if f), scans)
     if as_json:
         shared.print_json({"files": [str(path) for path in files]})
     elif not quiet:
@@ -52,11 +50,10 @@ def _simulate(
     seed: int | None,
     faults: tuple[str, ...],
     scans: int | None,
-    scenario: str | None,
 ) -> list[Path]:
     from operando.twin.experiment import simulate as write
 
-    return write(preset, output, binning=binning, seed=seed, faults=faults, scans=scans, scenario=scenario)
+    return write(preset, output, binning=binning, seed=seed, faults=faults, scans=range(scans) if scans else None)
 
 
 def _plan(preset: str, output: Path | None, *, binning: int | None, as_json: bool) -> None:
@@ -99,7 +96,7 @@ def demo(
     if not (folder / "operando.toml").exists():
         if not quiet:
             click.echo(f"Simulating the experiment in {folder} …", err=True)
-        _simulate(preset, folder, None, None, (), None, None)
+        _simulate(preset, folder, None, None, (), None)
     with shared.progress(quiet or as_json) as tell:
         done = experiment.bring_up_to_date(
             folder, Options(workers, scheduler, shared.bytes_of(memory)), tell, shared.VERSION

@@ -9,28 +9,34 @@ import click
 from operando.cli import shared
 
 
-def _rows(context: click.Context, parameter: click.Parameter, text: str | None) -> slice | None:
+def _rows(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.split(":")
     if len(parts) != 2 or not all(part.isdigit() for part in parts) or int(parts[0]) >= int(parts[1]):
         raise click.BadParameter(f"{text!r} are no rows; write for example 100:200.")
-    return slice(int(parts[0]), int(parts[1]))
+    return int(parts[0]), int(parts[1])
 
 
 @click.command(epilog="Example: operando reconstruct scan_0001.nxs -o volume --rows 100:110")
 @click.argument("scan", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="OME-Zarr, .tif, .h5 or .nc by its ending.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="OME-Zarr, .tif, .h5 or .nc by its ending."
+)
 @click.option("--centre", default="auto", show_default=True, help="auto, or pixels from the middle of column 0.")
 @click.option("--rows", callback=_rows, metavar="A:B", help="Only these detector rows.")
-@click.option("--filter", "filter_name", default="ramp", show_default=True, help="ramp, shepp-logan, hann, parzen or butterworth.")
-@click.option("--pixel-size", type=click.FloatRange(min=0, min_open=True), metavar="UM", help="Where the file has none.")
+@click.option(
+    "--filter", "filter_name", default="ramp", show_default=True, help="ramp, shepp-logan, hann, parzen or butterworth."
+)
+@click.option(
+    "--pixel-size", type=click.FloatRange(min=0, min_open=True), metavar="UM", help="Where the file has none."
+)
 @shared.common_options
 def reconstruct(
     scan: Path,
     output: Path,
     centre: str,
-    rows: slice | None,
+    rows: tuple[int, int] | None,
     filter_name: str,
     pixel_size: float | None,
     as_json: bool,
@@ -68,7 +74,12 @@ def _centre(text: str) -> float | str:
 @click.argument("spectra", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for tables and figures.")
 @click.option("--phases", required=True, help="Names known to `operando materials`, or files, with commas between.")
-@click.option("--two-theta", type=click.FloatRange(0, 180, min_open=True, max_open=True), metavar="DEG", help="Where the files have none.")
+@click.option(
+    "--two-theta",
+    type=click.FloatRange(0, 180, min_open=True, max_open=True),
+    metavar="DEG",
+    help="Where the files have none.",
+)
 @shared.common_options
 def diffraction(
     spectra: tuple[Path, ...],

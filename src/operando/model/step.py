@@ -159,6 +159,6 @@ def _role(hint: Any) -> tuple[Contract, Way, bool] | Setting | type[Parameters] 
     for item in metadata:
         if isinstance(item, Setting):
             return item
-    way: Way = next((item for item in metadata if isinstance(item, str)), "same")  # type: ignore[arg-type]
+    way: Way = next((known for known in typing.get_args(Way) if known in metadata), "same")
     inner = typing.get_args(hint.__origin__)[0] if way == "series" else hint
     return _metadata(inner, Contract), way, optional

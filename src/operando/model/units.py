@@ -32,7 +32,7 @@ CANONICAL = {
 def _registry() -> Any:
     import pint
 
-    registry = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
     registry.define("pixel_length = [pixel]")
     return registry
 
@@ -41,7 +41,7 @@ def _spelled(unit: str) -> str:
     """Turn the compact spelling used in attributes (``um3``, ``1/cm``) into pint's (``um**3``)."""
     import re
 
-    return re.sub(r"(?<=[a-zA-Z])([23])\b", r"**\1", unit.replace("angstrom", "angstrom").replace("Å", "angstrom"))
+    return re.sub(r"(?<=[a-zA-Z])([23])\b", r"**\1", unit.replace("Å", "angstrom"))
 
 
 def convert(value: Any, unit: str, quantity: str) -> Any:

@@ -69,7 +69,8 @@ def write_slab(path: Path, start: int, slab: xr.Dataset, layout: Layout) -> None
             continue
         stop = start + variable.sizes[layout.dim]
         values = _encoded(variable.values, layout) if _quantised(variable, layout) else variable.values
-        root[str(name)][_region(variable.dims, layout.dim, start, stop)] = values
+        array: Any = root[str(name)]
+        array[_region(variable.dims, layout.dim, start, stop)] = values
         if name in slab.data_vars and variable.dims == ("z", "y", "x"):
             _write_levels(root, str(name), values, start)
 

@@ -1,6 +1,7 @@
 """What the headers say of time: scans at one instant, scans outside the cycler's record, clocks that run backwards."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,21 +26,31 @@ Window = tuple[str, np.datetime64, np.datetime64]
 
 def _windows(frames: tuple[raw.RawFrame, ...]) -> list[Window]:
     opened = ((frame, raw.open_frame(frame)) for frame in frames)
-    return [(frame.file, data["start"].values[()], data["end"].values[()]) for frame, data in opened if raw.has_time(data)]
+    return [
+        (frame.file, np.datetime64(data["start"].values), np.datetime64(data["end"].values))
+        for frame, data in opened
+        if raw.has_time(data)
+    ]
 
 
 def _twins(windows: list[Window], name: str) -> Iterator[tuple[str, str]]:
     seen: dict[np.datetime64, str] = {}
     for file, start, _ in windows:
         if start in seen and seen[start] != file:
-            yield file, f"{file}: starts at {to_text(start)} like {seen[start]}; one of the two {name}s has a wrong time."
+            yield (
+                file,
+                f"{file}: starts at {to_text(start)} like {seen[start]}; one of the two {name}s has a wrong time.",
+            )
         seen.setdefault(start, file)
 
 
 def _disorder(windows: list[Window], name: str) -> Iterator[tuple[str, str]]:
-    for (before, earlier, _), (file, later, _) in zip(windows, windows[1:], strict=False):
+    for (before, earlier, _), (file, later, _) in pairwise(windows):
         if later < earlier:
-            yield file, f"{file}: starts at {to_text(later)}, before {before} ({to_text(earlier)}); {name}s are taken in the order of their names."
+            yield (
+                file,
+                f"{file}: starts at {to_text(later)}, before {before} ({to_text(earlier)}); {name}s are taken in the order of their names.",
+            )
 
 
 def _record_window(found: raw.RawFiles) -> tuple[np.datetime64, np.datetime64] | None:
@@ -53,7 +64,9 @@ NAMED = 3
 """So many files are named one by one; of more, the first and the last."""
 
 
-def _outside(windows: list[Window], name: str, record: tuple[np.datetime64, np.datetime64]) -> Iterator[tuple[str, str]]:
+def _outside(
+    windows: list[Window], name: str, record: tuple[np.datetime64, np.datetime64]
+) -> Iterator[tuple[str, str]]:
     outside = [(file, start) for file, start, end in windows if end < record[0] or start > record[1]]
     within = f"lies outside the cycler's record ({to_text(record[0])} … {to_text(record[1])})"
     if len(outside) <= NAMED:

@@ -30,7 +30,8 @@ def write(dataset: xr.Dataset, path: Path) -> None:
     }
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {_PREFIX + str(name): _portable(v.values) for name, v in dataset.variables.items()}
-    np.savez(buffer, **{_HEADER: np.array(json.dumps(header))}, **arrays)
+    arrays[_HEADER] = np.array(json.dumps(header))
+    np.savez(buffer, allow_pickle=False, **arrays)
     write_bytes(buffer.getvalue(), path)
 
 

@@ -51,9 +51,7 @@ def validate(model: type[BaseModel], values: dict[str, Any], where: tuple[str, .
         raise ConfigurationError(_sentence(error, model, text, name, where)) from None
 
 
-def _sentence(
-    error: ValidationError, model: type[BaseModel], text: str, name: str, where: tuple[str, ...] = ()
-) -> str:
+def _sentence(error: ValidationError, model: type[BaseModel], text: str, name: str, where: tuple[str, ...] = ()) -> str:
     first = error.errors()[0]
     location = tuple(str(part) for part in first["loc"])
     line = _line_of(text, where + location)
@@ -61,7 +59,9 @@ def _sentence(
     dotted = ".".join(where + location)
     if first["type"] == "extra_forbidden":
         close = difflib.get_close_matches(location[-1], _known_keys(model, first["loc"][:-1]), n=1)
-        hint = f'did you mean "{close[0]}"?' if close else f"known are {', '.join(_known_keys(model, first['loc'][:-1]))}."
+        hint = (
+            f'did you mean "{close[0]}"?' if close else f"known are {', '.join(_known_keys(model, first['loc'][:-1]))}."
+        )
         return f"{place}: unknown key {dotted!r}; {hint}"
     if first["type"] == "missing":
         return f"{place}: {dotted!r} is missing; add it."

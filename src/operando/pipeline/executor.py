@@ -34,8 +34,7 @@ class InProcess:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
-            future = pool.submit(work, task)
-        return future
+            return pool.submit(work, task)
 
     def wait(self, futures: list["Future[Any]"]) -> list["Future[Any]"]:
         """All are done already."""
@@ -98,7 +97,7 @@ def _share_threads(workers: int) -> None:
     import dask
 
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
-    environment = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    environment = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment["NUMBA_NUM_THREADS"] = str(threads)
     dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
 

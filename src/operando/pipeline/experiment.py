@@ -66,7 +66,9 @@ def _make_folder(results: Path) -> None:
     try:
         (results / "volumes" / ".partial").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OperandoError(f"{results}: the folder can't be written ({error.strerror}); choose another or free it.") from None
+        raise OperandoError(
+            f"{results}: the folder can't be written ({error.strerror}); choose another or free it."
+        ) from None
 
 
 def _set_old_layout_aside(results: Path) -> None:
@@ -92,7 +94,9 @@ def _find(project: settings.Project, results: Path) -> raw.RawFiles:
     if memory != before:
         codec.write_bytes(json.dumps(memory).encode(), path)
     if not found.frames and not found.failures:
-        raise ConfigurationError("operando.toml names no raw files; give [tomography], [diffraction] or [electrochemistry] files.")
+        raise ConfigurationError(
+            "operando.toml names no raw files; give [tomography], [diffraction] or [electrochemistry] files."
+        )
     return found
 
 
@@ -133,7 +137,9 @@ def check(folder: Path) -> list[Problem]:
         except OperandoError as error:
             problems.append(Problem(frame.file, str(error), severe=True))
             continue
-        problems += [Problem(frame.file, f"{frame.file}: {text}", severe=False) for text in dataset.attrs.get("warnings", ())]
+        problems += [
+            Problem(frame.file, f"{frame.file}: {text}", severe=False) for text in dataset.attrs.get("warnings", ())
+        ]
     readable = raw.RawFiles(
         tuple(frame for frame in found.frames if frame.file not in {p.file for p in problems if p.severe}), ()
     )

@@ -17,7 +17,13 @@ def write_volume(volume: xr.DataArray, output: Path) -> Path:
 
     Raises ``ConfigurationError`` for an ending nobody knows.
     """
-    writers = {".zarr": _write_ome_zarr, ".tif": _write_tiff, ".tiff": _write_tiff, ".h5": _write_hdf5, ".nxs": _write_hdf5}
+    writers = {
+        ".zarr": _write_ome_zarr,
+        ".tif": _write_tiff,
+        ".tiff": _write_tiff,
+        ".h5": _write_hdf5,
+        ".nxs": _write_hdf5,
+    }
     if output.suffix in {"", ".zarr"}:
         output = output if output.suffix == ".zarr" else output.with_name(output.name + ".ome.zarr")
     elif output.suffix not in writers:

@@ -76,7 +76,11 @@ def evaluate(source: Any) -> Any:
         return _labelled(arrays.open_lazily(source.path) if source.big else codec.read(source.path), source)
     if isinstance(source, Row):
         table = codec.read(source.table.path)
-        return table.sel({source.dim: source.index}) if source.dim in table.coords else table.isel({source.dim: source.index})
+        return (
+            table.sel({source.dim: source.index})
+            if source.dim in table.coords
+            else table.isel({source.dim: source.index})
+        )
     if isinstance(source, Many):
         return [evaluate(item) for item in source.items]
     if isinstance(source, Fused):
@@ -122,7 +126,9 @@ def slab_dim(product: xr.Dataset) -> str | None:
 def rows_of(source: Any) -> int:
     """Number of rows (raw rows or voxels along z) of a product."""
     if isinstance(source, Fused):
-        return max((rows_of(value) for _, value in source.arguments if isinstance(value, Raw | Stored | Fused)), default=0)
+        return max(
+            (rows_of(value) for _, value in source.arguments if isinstance(value, Raw | Stored | Fused)), default=0
+        )
     if isinstance(source, Raw | Stored):
         product = evaluate(source)
         dim = slab_dim(product)

@@ -31,7 +31,12 @@ def held(folder: Path) -> Iterator[str | None]:
 
 
 def _acquire(path: Path) -> str | None:
-    mine = {"host": socket.gethostname(), "process": os.getpid(), "started": _started(os.getpid()), "since": time.time()}
+    mine = {
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "started": _started(os.getpid()),
+        "since": time.time(),
+    }
     for _ in range(5):
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
@@ -43,7 +48,11 @@ def _acquire(path: Path) -> str | None:
                     f"{path.parent}: process {other['process']} on {other['host']} has worked on it since {since}; "
                     f"wait for it, or delete {path} if it is gone."
                 ) from None
-            sentence = f"took over the lock of process {other['process']} on {other['host']}, which is gone" if other else "took over a lock that names nobody"
+            sentence = (
+                f"took over the lock of process {other['process']} on {other['host']}, which is gone"
+                if other
+                else "took over a lock that names nobody"
+            )
             path.unlink(missing_ok=True)
             _write(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY), mine)
             return sentence

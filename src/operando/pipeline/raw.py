@@ -19,7 +19,12 @@ from operando.pipeline import digest
 
 Times = tuple[str, str]
 
-PRODUCT_OF_KIND = {"tomography": "scan", "diffraction": "spectrum", "electrochemistry": "record", "volume": "raw_volume"}
+PRODUCT_OF_KIND = {
+    "tomography": "scan",
+    "diffraction": "spectrum",
+    "electrochemistry": "record",
+    "volume": "raw_volume",
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,9 @@ def _expand(folder: Path, names: tuple[str, ...], product: str) -> list[tuple[st
     for name in names:
         matches = sorted(_glob(folder, name), key=_natural)
         if not matches:
-            raise ConfigurationError(f"operando.toml: no file matches {name!r}; correct `files` or copy the {product}s.")
+            raise ConfigurationError(
+                f"operando.toml: no file matches {name!r}; correct `files` or copy the {product}s."
+            )
         found += [match for match in matches if match not in found]
     return [(_relative(path, folder), path) for path in found]
 
@@ -180,7 +187,9 @@ def _frames_of(
         about = memory[identity] = _look_into(file, path, options)
     made = about["products"]
     if product not in made:
-        raise BrokenFileError(file, f"it is {about['title']}, which gives no {product}", "put it into the right section")
+        raise BrokenFileError(
+            file, f"it is {about['title']}, which gives no {product}", "put it into the right section"
+        )
     frames = [RawFrame(product, file, path, 0, item, identity, options, times) for item in range(made[product])]
     if product == "record" and "impedance" in made:
         frames.append(RawFrame("impedance", file, path, 0, 0, identity, options, times))
@@ -211,6 +220,8 @@ def open_frame(frame: RawFrame) -> xr.Dataset:
     """Read a raw product lazily and complete it with what the configuration says."""
     found = catalogue.identify(frame.path)
     reader = found.read_impedance if frame.product == "impedance" else found.read
+    if reader is None:
+        raise BrokenFileError(frame.file, "it holds no impedance", "take it out of the section")
     dataset = reader(frame.path, frame.options)
     if frame.product == "spectrum":
         dataset = dataset.isel(spectrum=frame.item)

@@ -13,9 +13,9 @@ from operando.model.contract import Contract
 from operando.model.errors import OperandoError
 from operando.pipeline import arrays, codec, digest, settings
 from operando.pipeline.executor import Executor, available_memory_bytes, open_executor
-from operando.pipeline.graph import AnyStep, Plan, plan
+from operando.pipeline.graph import Plan, plan
 from operando.pipeline.index import Entry, Index
-from operando.pipeline.nodes import WHOLE, BlockedError, Node, Nodes, NotReadyError
+from operando.pipeline.nodes import BlockedError, Node, Nodes, NotReadyError
 from operando.pipeline.raw import Failure, RawFiles
 from operando.pipeline.worker import Outcome, Target, Task, work
 
@@ -66,7 +66,9 @@ class Options:
 class Coordinator:
     """Settles all nodes of a plan. It alone writes the index."""
 
-    def __init__(self, project: settings.Project, raw: RawFiles, index: Index, options: Options, tell: Listener) -> None:
+    def __init__(
+        self, project: settings.Project, raw: RawFiles, index: Index, options: Options, tell: Listener
+    ) -> None:
         from operando.pipeline.steps import known_steps
 
         settings.check_step_names(project, known_steps())
@@ -214,7 +216,9 @@ class Coordinator:
         slabs = self._slabs.get(node.key)
         if task.layout is None and outcome.layout is not None:
             starts = list(range(outcome.layout.slab_rows, outcome.layout.rows, outcome.layout.slab_rows))
-            slabs = self._slabs[node.key] = _Slabs(replace(task, layout=outcome.layout), starts, pending=len(starts) + 1)
+            slabs = self._slabs[node.key] = _Slabs(
+                replace(task, layout=outcome.layout), starts, pending=len(starts) + 1
+            )
             if starts:
                 self._push(node)
         if slabs is None:
@@ -258,7 +262,11 @@ class Coordinator:
     def _remove_old(self, old: Entry | None, new: Entry) -> None:
         """Delete what the new entry replaced."""
         kept = {about["path"] for about in new.products.values()}
-        others = {a["path"] for e in self.index.entries.values() if e is not new for a in e.products.values()} if old else set()
+        others = (
+            {a["path"] for e in self.index.entries.values() if e is not new for a in e.products.values()}
+            if old
+            else set()
+        )
         for about in old.products.values() if old else ():
             path = self.results / about["path"]
             if about["path"] in kept | others:
@@ -361,6 +369,3 @@ def settle(project: settings.Project, raw: RawFiles, index: Index, options: Opti
     memory = options.memory_bytes or available_memory_bytes() // 2
     coordinator.settle(lambda: open_executor(options.workers, options.scheduler, memory))
     return coordinator
-
-
-__all__ = ["AnyStep", "Coordinator", "Event", "Options", "Report", "WHOLE", "settle"]

@@ -67,12 +67,10 @@ def _materials(names: Any, project: Project) -> Any:
 def _reactions(electrode: Any, project: Project) -> Any:
     if electrode is None:
         return ()
-    temperature = project.configuration.cell.temperature_c
-    candidates = reactions.candidates(electrode.material, temperature_c=temperature, files=project.material_files)
-    if electrode.reaction is None:
-        return candidates
-    chosen = reactions.parse(electrode.reaction, temperature_c=temperature, files=project.material_files)
-    return (chosen, *(other for other in candidates if other.text != chosen.text))
+    anode = catalogue.load(electrode.material, project.material_files)
+    return reactions.candidates(
+        anode, project.configuration.cell.temperature_c, electrode.reaction, project.material_files
+    )
 
 
 def check_step_names(project: Project, known: Mapping[str, Step[Any, Any]]) -> None:

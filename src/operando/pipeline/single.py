@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from operando.formats import catalogue as formats
@@ -53,7 +52,7 @@ def reconstruct(
     output: Path,
     *,
     centre: float | str = "auto",
-    rows: slice | None = None,
+    rows: tuple[int, int] | None = None,
     filter_name: str = "ramp",
     pixel_size_um: float | None = None,
 ) -> Reconstructed:
@@ -89,7 +88,9 @@ class Fitted:
         """The lines as rows of a table."""
         return [
             [
-                f"{Path(spectrum['file']).name} el. {line['element']}" if line.get("element") is not None else spectrum["file"],
+                f"{Path(spectrum['file']).name} el. {line['element']}"
+                if line.get("element") is not None
+                else spectrum["file"],
                 line["phase"],
                 " ".join(map(str, line["hkl"])),
                 _number(line["d_angstrom"], 4),
@@ -114,16 +115,20 @@ def diffraction(
 ) -> Fitted:
     """Fit a series of spectra and write tables to the folder ``output``; a broken file leaves the others alone."""
     from operando.diffraction.series import analyse
-    from operando.joint.summary import spectrum_entries
+    from operando.joint import entries
 
     structures = tuple(_material(name.strip()) for name in phases)
     opened, files, failed = _open_spectra(paths, two_theta_deg)
     if not opened:
         raise OperandoError(failed[0] if failed else "there are no spectra; name at least one file.")
     lines, lattices, warnings = analyse(opened, structures, two_theta_deg=two_theta_deg)
-    spectra = spectrum_entries(files, opened, lines, lattices)
+    spectra = entries.spectra(None, dict(enumerate(lines)), dict(enumerate(lattices)))
+    for entry, file in zip(spectra, files, strict=True):
+        entry["file"] = file
     written = _write(spectra, output)
-    own = [f"{file}: {text}" for file, data in zip(files, opened, strict=True) for text in data.attrs.get("warnings", ())]
+    own = [
+        f"{file}: {text}" for file, data in zip(files, opened, strict=True) for text in data.attrs.get("warnings", ())
+    ]
     return Fitted(spectra, written, tuple(dict.fromkeys([*failed, *own, *warnings])), tuple(failed))
 
 
@@ -132,11 +137,11 @@ def _material(name: str) -> Any:
     return materials.load(path.stem, (path,)) if path.suffix and path.exists() else materials.load(name)
 
 
-def _open_spectra(
-    paths: Sequence[Path], two_theta_deg: float | None
-) -> tuple[list[xr.Dataset], list[str], list[str]]:
+def _open_spectra(paths: Sequence[Path], two_theta_deg: float | None) -> tuple[list[xr.Dataset], list[str], list[str]]:
     options = ReadOptions(require_time=False, two_theta_deg=two_theta_deg)
-    opened, files, failed = [], [], []
+    opened: list[xr.Dataset] = []
+    files: list[str] = []
+    failed: list[str] = []
     for path in paths:
         try:
             found = formats.open_raw(path, options)
@@ -161,15 +166,31 @@ def _write(spectra: list[dict[str, Any]], output: Path) -> tuple[Path, ...]:
 
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(
-        ["file", "element", "phase", "h", "k", "l", "d / angstrom", "d low", "d high", "area / count", "area low", "area high"]
-    )
+    writer.writerow([
+        "file",
+        "element",
+        "phase",
+        "h",
+        "k",
+        "l",
+        "d / angstrom",
+        "d low",
+        "d high",
+        "area / count",
+        "area low",
+        "area high",
+    ])
     for spectrum in spectra:
         for line in spectrum["lines"]:
             d, area = line["d_angstrom"], line["area"]
-            writer.writerow(
-                [spectrum["file"], line.get("element"), line["phase"], *line["hkl"], *_cells(d), *_cells(area)]
-            )
+            writer.writerow([
+                spectrum["file"],
+                line.get("element"),
+                line["phase"],
+                *line["hkl"],
+                *_cells(d),
+                *_cells(area),
+            ])
     table, full = output / "lines.csv", output / "spectra.json"
     codec.write_bytes(buffer.getvalue().encode(), table)
     codec.write_bytes((json.dumps({"spectra": spectra}, indent=1, allow_nan=False) + "\n").encode(), full)
@@ -178,5 +199,3 @@ def _write(spectra: list[dict[str, Any]], output: Path) -> tuple[Path, ...]:
 
 def _cells(quantity: dict[str, Any] | None) -> list[Any]:
     return [quantity["value"], quantity["low"], quantity["high"]] if quantity else ["", "", ""]
-
-

@@ -5,7 +5,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from operando.model.contract import Frame
@@ -106,6 +105,10 @@ class Results:
         """The labels of a scan, lazily."""
         return self.product("labels", scan)
 
+    def corrected(self, spectrum: int) -> xr.Dataset | None:
+        """One corrected spectrum."""
+        return self.product("corrected", spectrum)
+
     def warnings(self) -> list[dict[str, str | None]]:
         """Sentences that travelled with products, and the failures, by file."""
         found: list[dict[str, str | None]] = []
@@ -166,8 +169,3 @@ def load(folder: Path) -> xr.DataTree:
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs.update(title=results.title)
     return tree
-
-
-def numbers(values: np.ndarray) -> list[float | None]:
-    """Plain numbers for JSON, ``None`` for what is not one."""
-    return [float(value) if np.isfinite(value) else None for value in values]

@@ -132,7 +132,9 @@ def _bytes_per_row(source: Source, step: Step[Any, Any]) -> float:
 
 def _elements_per_row(source: Source) -> float:
     if isinstance(source, Fused):
-        return max((_elements_per_row(v) for _, v in source.arguments if isinstance(v, Raw | Stored | Fused)), default=0)
+        return max(
+            (_elements_per_row(v) for _, v in source.arguments if isinstance(v, Raw | Stored | Fused)), default=0
+        )
     product = evaluate(source)
     dim = slab_dim(product) if isinstance(product, xr.Dataset) else None
     if dim is None:

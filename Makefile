@@ -1,0 +1,39 @@
+# Every target makes its own virtual environment from nothing and from pinned versions.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: demo test lint bench validate fire fuzz clean
+
+demo: $(INSTALLED)  ## simulate an experiment, run everything on it, compare with the truth
+	$(BIN)/operando demo demo
+
+test: $(INSTALLED)  ## the whole test suite
+	$(BIN)/pytest
+
+lint: $(INSTALLED)  ## style, types and import rules alone (the tests run them too)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED)  ## speed and memory beside the peers; writes the tables of docs/benchmarks
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+validate: $(INSTALLED)  ## long statistics: bias, coverage, causes over many seeds; writes docs/validation
+	for script in benchmarks/validate_*.py; do $(BIN)/python $$script || exit 1; done
+
+fire: $(INSTALLED)  ## kill a run a hundred times and resume it; writes docs/reliability.md
+	$(BIN)/python benchmarks/fire.py
+
+fuzz: $(INSTALLED)  ## garbage for every reader
+	$(BIN)/python benchmarks/fuzz.py
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
