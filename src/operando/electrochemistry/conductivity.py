@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from operando.electrochemistry.geometry import pellet_area_cm2, pellet_thickness
-from operando.electrochemistry.impedance import fit_spectrum
+from operando.electrochemistry.impedance import Fit, fit_spectrum
 from operando.electrochemistry.theory import mass_of
 from operando.model.material import Material
 from operando.model.products.electrochemistry import CONDUCTIVITY, Conductivity
@@ -31,27 +31,32 @@ def conductivity(
     area = pellet_area_cm2(bore_mm)
     thickness, sentence = pellet_thickness(thickness_um, mass_of(electrolyte_mass_mg), electrolyte, area)
     shift = np.timedelta64(round((offset_s or 0.0) * 1e9), "ns")
-    rows: list[tuple[np.datetime64, float, float, str | None]] = []
+    rows: list[tuple[np.datetime64, Fit]] = []
     for impedance in impedances:
         for k in range(impedance.sizes["spectrum"]):
             fit = fit_spectrum(
                 impedance["frequency"].values[k],
                 impedance["impedance_real"].values[k] + 1j * impedance["impedance_imaginary"].values[k],
             )
-            rows.append((impedance["time"].values[k] + shift, fit.electrolyte, fit.electrolyte_std, fit.sentence))
+            rows.append((impedance["time"].values[k] + shift, fit))
     rows.sort(key=lambda row: (np.isnat(row[0]), row[0]))
-    resistance = np.array([row[1] for row in rows], float)
-    std = np.array([row[2] for row in rows], float)
+    fits = [row[1] for row in rows]
+    resistance, std = (
+        np.array([getattr(fit, name) for fit in fits], float) for name in ("electrolyte", "electrolyte_std")
+    )
     length_over_area = np.nan if thickness is None or area is None else thickness * 1e-4 / area
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma = length_over_area / resistance
         sigma_std = sigma * std / resistance
-    sentences = [f"Impedance spectrum {k}: {row[3]}" for k, row in enumerate(rows) if row[3]]
+    sentences = [f"Impedance spectrum {k}: {fit.sentence}." for k, fit in enumerate(fits) if fit.sentence]
     return CONDUCTIVITY.new(
         time=np.array([row[0] for row in rows], "datetime64[ns]"),
         resistance=resistance,
         resistance_std=std,
         conductivity=sigma,
         conductivity_std=sigma_std,
+        interface=np.array([fit.interface for fit in fits], float),
+        interface_std=np.array([fit.interface_std for fit in fits], float),
+        misfit=np.array([fit.misfit for fit in fits], float),
         attrs={"warnings": sentences + ([sentence] if sentence else [])},
     )

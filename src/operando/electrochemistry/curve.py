@@ -120,7 +120,7 @@ def _charges(merged: Merged, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarra
         inside = np.flatnonzero(merged.file == file)
         place = slice(inside[0], inside[-1])
         own, now = merged.own_charge[inside], merged.current[inside]
-        rule = best_rule(seconds[inside], now, own)
+        rule = best_rule(seconds[inside], now, own, bool(merged.mean_current[inside].all()))
         found = intervals(seconds[inside], now, rule)
         early[place], late[place] = found.early, found.late
         variance[place] = jump_variance(seconds[inside], now, rule, threshold)

@@ -7,9 +7,11 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from operando.electrochemistry.energy import energy_row, step_energy
+from operando.electrochemistry.geometry import pellet_area_cm2
 from operando.electrochemistry.jumps import TIME_TOLERANCE_S, jump_at
 from operando.electrochemistry.steps import noise_of
-from operando.electrochemistry.theory import theoretical_capacity
+from operando.electrochemistry.theory import active_grams, theoretical_capacity
 from operando.model.parameters import Parameters
 from operando.model.products.electrochemistry import CYCLES, Curve, Cycles, Protocol
 from operando.model.step import Setting, step
@@ -33,6 +35,7 @@ def cycles(
     cathode_mass_mg: Annotated[float | dict[str, float] | None, Setting("cell.cathode.mass_mg")] = None,
     active_fraction: Annotated[float | None, Setting("cell.cathode.active_fraction")] = None,
     capacity_mAh_per_g: Annotated[float | None, Setting("cell.cathode.theoretical_capacity_mAh_per_g")] = None,
+    bore_mm: Annotated[float | None, Setting("cell.bore_mm")] = None,
     params: CyclesParams = DEFAULTS,
 ) -> Cycles:
     """Sum up every full cycle: charges (mAh), coulombic efficiency = discharge / charge, C-rate, resistance (ohm).
@@ -42,9 +45,13 @@ def cycles(
     the cycle's charge; NaN if no sample follows within ``longest_delay_s``.
     """
     theory = theoretical_capacity(cathode_mass_mg, active_fraction, capacity_mAh_per_g)
-    rows = [_row(curve, protocol, int(number), theory, params) for number in full_cycles(protocol)]
+    energy = step_energy(curve, protocol.sizes["step"])
+    rows = [_row(curve, protocol, energy, int(number), theory, params) for number in full_cycles(protocol)]
     columns = {name: np.array([row[name] for row in rows], float) for name in _NAMES}
+    columns["capacity"] = columns["discharge"] / active_grams(cathode_mass_mg, active_fraction)
+    columns["areal_capacity"] = columns["discharge"] / (pellet_area_cm2(bore_mm) or np.nan)
     warnings = [] if theory is not None else [_no_capacity(cathode_mass_mg)]
+    warnings += unfinished(curve, protocol)
     return CYCLES.new(
         coords={"cycle": np.array(full_cycles(protocol), int)},
         attrs={"theoretical_capacity_mAh": theory if theory is not None else float("nan"), "warnings": warnings},
@@ -62,6 +69,11 @@ _NAMES = (
     "coulombic_efficiency_std",
     "resistance",
     "resistance_std",
+    "energy_efficiency",
+    "energy_efficiency_std",
+    "charge_voltage",
+    "discharge_voltage",
+    "polarisation",
 )
 
 
@@ -85,8 +97,30 @@ def _moved(protocol: xr.Dataset) -> np.ndarray:
     return np.where(np.isin(protocol["kind"].values, ["charge", "discharge", "hold"]), protocol["charge"].values, 0.0)
 
 
+def unfinished(curve: xr.Dataset, protocol: xr.Dataset) -> list[str]:
+    """A sentence if the record ends inside a discharge that earlier ones show to be far from its end."""
+    kinds, cycle = protocol["kind"].values, protocol["cycle"].values
+    ends = np.searchsorted(curve["step"].values, np.arange(kinds.size), "right") - 1
+    voltage = curve["voltage"].values
+    earlier = [voltage[ends[k]] for k in np.flatnonzero(kinds == "discharge") if k < kinds.size - 1]
+    if kinds[-1] != "discharge" or not earlier:
+        return []
+    window = float(np.nanmax(voltage) - np.nanmin(voltage))
+    if abs(float(voltage[-1]) - float(np.median(earlier))) <= 0.1 * window:
+        return []
+    return [
+        f"The record ends during the discharge of cycle {int(cycle[-1])}, at {float(voltage[-1]):.3f} V: "
+        "its discharge and efficiencies count what was recorded."
+    ]
+
+
 def _row(
-    curve: xr.Dataset, protocol: xr.Dataset, number: int, theory: float | None, params: CyclesParams
+    curve: xr.Dataset,
+    protocol: xr.Dataset,
+    energy: np.ndarray,
+    number: int,
+    theory: float | None,
+    params: CyclesParams,
 ) -> dict[str, float]:
     inside = protocol["cycle"].values == number
     moved = np.where(inside, _moved(protocol), 0.0)
@@ -94,6 +128,8 @@ def _row(
     charge, charge_std, charge_own = _sum(protocol, moved > 0, gain)
     discharge, discharge_std, discharge_own = _sum(protocol, moved < 0, gain)
     efficiency = discharge / charge
+    # The scale of the current is the same in both directions and drops out of the ratio.
+    efficiency_std = efficiency * float(np.hypot(charge_own / charge, discharge_own / discharge))
     resistance = _end_of_charge(curve, inside & (moved > 0), params.longest_delay_s)
     return {
         "c_rate": _rate(protocol, moved, theory),
@@ -102,10 +138,10 @@ def _row(
         "discharge": discharge,
         "discharge_std": discharge_std,
         "coulombic_efficiency": efficiency,
-        # The scale of the current is the same in both directions and drops out of the ratio.
-        "coulombic_efficiency_std": efficiency * float(np.hypot(charge_own / charge, discharge_own / discharge)),
+        "coulombic_efficiency_std": efficiency_std,
         "resistance": resistance[0],
         "resistance_std": resistance[1],
+        **energy_row(protocol, energy, moved > 0, moved < 0, (efficiency, efficiency_std)),
     }
 
 

@@ -27,13 +27,15 @@ class Fit:
 
     electrolyte: float
     electrolyte_std: float
+    interface: float
+    interface_std: float
     series: float
     arcs: tuple[Arc, ...]
     misfit: float
     sentence: str | None
 
 
-NOT_FITTED = (float("nan"), float("nan"), float("nan"), (), float("nan"))
+NAN = float("nan")
 
 
 def model(parameters: np.ndarray, omega: np.ndarray, arcs: int) -> np.ndarray:
@@ -57,7 +59,9 @@ def fit_spectrum(frequency: np.ndarray, impedance: np.ndarray) -> Fit:
     """
     good = np.isfinite(frequency) & np.isfinite(impedance) & (frequency > 0) & (np.abs(impedance) > 0)
     if good.sum() < FEWEST_POINTS:
-        return Fit(*NOT_FITTED, sentence=f"only {int(good.sum())} usable points, {FEWEST_POINTS} are needed")
+        return Fit(
+            NAN, NAN, NAN, NAN, NAN, (), NAN, f"only {int(good.sum())} usable points, {FEWEST_POINTS} are needed"
+        )
     omega, z = 2 * np.pi * frequency[good], impedance[good]
     best = min((_fit_arcs(omega, z, arcs) for arcs in range(MOST_ARCS + 1)), key=lambda found: found[0])
     return _as_fit(best[1], best[2], omega, z)
@@ -108,15 +112,19 @@ def _starts(omega: np.ndarray, z: np.ndarray, arcs: int) -> list[np.ndarray]:
 def _as_fit(parameters: np.ndarray, arcs: int, omega: np.ndarray, z: np.ndarray) -> Fit:
     triples = parameters[1 : 1 + 3 * arcs].reshape(arcs, 3)
     circuit = [Arc(float(np.exp(log_r)), float(n), float(np.exp(log_tau - log_r))) for log_r, log_tau, n in triples]
-    gradient = np.zeros(parameters.size)
-    gradient[0] = np.exp(parameters[0])
+    # Columns: electrolyte and interface; as the parameters are logarithms, the resistances are their own gradients.
+    gradient = np.zeros((parameters.size, 2))
+    gradient[0, 0] = np.exp(parameters[0])
     for k, arc in enumerate(circuit):
-        if arc.capacitance < ELECTROLYTE_CAPACITANCE_F:
-            gradient[1 + 3 * k] = arc.resistance
+        gradient[1 + 3 * k, 0 if arc.capacitance < ELECTROLYTE_CAPACITANCE_F else 1] = arc.resistance
     covariance, misfit = _covariance(parameters, omega, z, arcs)
+    electrolyte, interface = gradient.sum(axis=0)
+    electrolyte_std, interface_std = np.sqrt(np.diag(gradient.T @ covariance @ gradient))
     return Fit(
-        electrolyte=float(gradient.sum()),
-        electrolyte_std=float(np.sqrt(gradient @ covariance @ gradient)),
+        electrolyte=float(electrolyte),
+        electrolyte_std=float(electrolyte_std),
+        interface=float(interface),
+        interface_std=float(interface_std),
         series=float(np.exp(parameters[0])),
         arcs=tuple(circuit),
         misfit=misfit,

@@ -37,8 +37,8 @@ def intervals(seconds: np.ndarray, current: np.ndarray, rule: Rule) -> Intervals
     return Intervals(current[:-1] * hours, np.zeros_like(hours), rule)
 
 
-def best_rule(seconds: np.ndarray, current: np.ndarray, own_charge: np.ndarray) -> Rule:
-    """The rule whose increments come nearest to the instrument's own charge; trapezoid where it gives none.
+def best_rule(seconds: np.ndarray, current: np.ndarray, own_charge: np.ndarray, mean_current: bool) -> Rule:
+    """The rule whose increments come nearest to the instrument's own charge; where it gives none, what the file says.
 
     Increments are compared, not totals, and a large disagreement counts as the most that the interval could hold:
     so counters that start again do no harm.
@@ -46,7 +46,7 @@ def best_rule(seconds: np.ndarray, current: np.ndarray, own_charge: np.ndarray) 
     increments = np.diff(own_charge)
     known = np.isfinite(increments)
     if known.sum() < 2:
-        return "trapezoid"
+        return "mean since the previous sample" if mean_current else "trapezoid"
     most = 2 * np.abs(current).max() * np.diff(seconds) / SECONDS_PER_HOUR + 1e-12
     misfit = {
         rule: float(np.minimum(np.abs(intervals(seconds, current, rule).total - increments), most)[known].sum())

@@ -13,13 +13,15 @@ from operando.model.errors import ConfigurationError
 @dataclass(frozen=True)
 class Merged:
     """Samples of all files: ``time`` (datetime64[ns]), ``voltage`` (V), ``current`` (mA), the instrument's own
-    ``charge`` (mAh, NaN where it gives none) and the number of the ``file``."""
+    ``charge`` (mAh, NaN where it gives none), the number of the ``file``, and where its current is a mean since
+    the previous sample (as the reader says) rather than an instantaneous value."""
 
     time: np.ndarray
     voltage: np.ndarray
     current: np.ndarray
     own_charge: np.ndarray
     file: np.ndarray
+    mean_current: np.ndarray
     warnings: tuple[str, ...]
 
     def select(self, keep: np.ndarray, *warnings: str) -> "Merged":
@@ -30,6 +32,7 @@ class Merged:
             current=self.current[keep],
             own_charge=self.own_charge[keep],
             file=self.file[keep],
+            mean_current=self.mean_current[keep],
             warnings=self.warnings + warnings,
         )
 
@@ -68,6 +71,7 @@ def _concatenate(parts: list[Merged], warnings: list[str]) -> Merged:
         current=np.concatenate([part.current for part in parts]),
         own_charge=np.concatenate([part.own_charge for part in parts]),
         file=np.repeat(np.arange(len(parts)), [part.time.size for part in parts]),
+        mean_current=np.concatenate([part.mean_current for part in parts]),
         warnings=tuple(warnings),
     )
 
@@ -82,7 +86,8 @@ def clean(record: xr.Dataset, file: str) -> Merged:
         current=np.asarray(record["current"].values, float),
         own_charge=own,
         file=np.zeros(size, int),
-        warnings=tuple(record.attrs.get("warnings", ())),
+        mean_current=np.full(size, record.attrs.get("current_kind") == "mean"),
+        warnings=tuple(f"{file}: {text}" for text in record.attrs.get("warnings", ())),
     )
     if size == 0 or np.isnat(samples.time).all():
         raise ConfigurationError(

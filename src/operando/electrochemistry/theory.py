@@ -10,6 +10,12 @@ def mass_of(mass_mg: float | Mapping[str, float] | None) -> float | None:
     return float(sum(mass_mg.values())) if isinstance(mass_mg, Mapping) else float(mass_mg)
 
 
+def active_grams(mass_mg: float | Mapping[str, float] | None, active_fraction: float | None) -> float:
+    """Mass of the active material in g, NaN if unknown."""
+    mass = mass_of(mass_mg)
+    return float("nan") if mass is None else mass * 1e-3 * (1.0 if active_fraction is None else active_fraction)
+
+
 def theoretical_capacity(
     mass_mg: float | Mapping[str, float] | None, active_fraction: float | None, capacity_mAh_per_g: float | None
 ) -> float | None:
@@ -18,7 +24,6 @@ def theoretical_capacity(
     >>> round(theoretical_capacity(0.4, 0.35, 1166.0), 5)
     0.16324
     """
-    mass = mass_of(mass_mg)
-    if mass is None or capacity_mAh_per_g is None:
+    if mass_of(mass_mg) is None or capacity_mAh_per_g is None:
         return None
-    return mass * 1e-3 * (1.0 if active_fraction is None else active_fraction) * capacity_mAh_per_g
+    return active_grams(mass_mg, active_fraction) * capacity_mAh_per_g

@@ -44,6 +44,14 @@ CYCLES = Contract(
         "discharge": Variable(("cycle",), "mAh", "discharged, positive", "std"),
         "coulombic_efficiency": Variable(("cycle",), "1", "discharge / charge", "std"),
         "resistance": Variable(("cycle",), "ohm", "voltage jump over current jump at the end of charge", "std"),
+        "energy_efficiency": Variable(("cycle",), "1", "energy out / energy in", "std", optional=True),
+        "charge_voltage": Variable(("cycle",), "V", "mean while charging, weighted by charge", optional=True),
+        "discharge_voltage": Variable(("cycle",), "V", "mean while discharging, weighted by charge", optional=True),
+        "polarisation": Variable(
+            ("cycle",), "ohm", "difference of the mean voltages over the sum of the mean currents", optional=True
+        ),
+        "capacity": Variable(("cycle",), "mAh/g", "discharged per mass of active material", optional=True),
+        "areal_capacity": Variable(("cycle",), "mAh/cm2", "discharged per area of the bore", optional=True),
     },
 )
 
@@ -54,6 +62,27 @@ RESISTANCES = Contract(
         "time": Variable(("jump",), "time", "of the step"),
         "resistance": Variable(("jump",), "ohm", "voltage jump over current jump", "std"),
         "delay": Variable(("jump",), "s", "time after the jump at which the voltage was read"),
+        "current_jump": Variable(("jump",), "mA", "current after - current before", optional=True),
+        "ohmic": Variable(
+            ("jump",), "ohm", "at no delay, extrapolated against √t; NaN where samples are too rare", "std", optional=True
+        ),
+        "slow": Variable(
+            ("jump",), "ohm", "what the following minute adds: charge transfer and diffusion", "std", optional=True
+        ),
+    },
+)
+
+DERIVATIVES = Contract(
+    "derivatives",
+    "dQ/dV and dV/dQ of every charge and discharge, made monotonic first; NaN pads short steps",
+    {
+        "step": Variable(("branch",), "1", "index into the protocol"),
+        "cycle": Variable(("branch",), "1", "of the step"),
+        "kind": Variable(("branch",), "text", "charge or discharge"),
+        "voltage": Variable(("branch", "point"), "V", "where dq_dv is given"),
+        "dq_dv": Variable(("branch", "point"), "mAh/V", "differential capacity, positive"),
+        "charge": Variable(("branch", "point"), "mAh", "moved since the step began, where dv_dq is given"),
+        "dv_dq": Variable(("branch", "point"), "V/mAh", "differential voltage, positive"),
     },
 )
 
@@ -64,6 +93,8 @@ CONDUCTIVITY = Contract(
         "time": Variable(("spectrum",), "time", "start of the impedance spectrum"),
         "resistance": Variable(("spectrum",), "ohm", "of the electrolyte", "std"),
         "conductivity": Variable(("spectrum",), "S/cm", "NaN without geometry", "std"),
+        "interface": Variable(("spectrum",), "ohm", "arcs slower than the electrolyte's", "std", optional=True),
+        "misfit": Variable(("spectrum",), "1", "root mean square of the relative residuals", optional=True),
     },
 )
 
@@ -71,4 +102,5 @@ Curve = Annotated[xr.Dataset, CURVE]
 Protocol = Annotated[xr.Dataset, PROTOCOL]
 Cycles = Annotated[xr.Dataset, CYCLES]
 Resistances = Annotated[xr.Dataset, RESISTANCES]
+Derivatives = Annotated[xr.Dataset, DERIVATIVES]
 Conductivity = Annotated[xr.Dataset, CONDUCTIVITY]
