@@ -176,7 +176,7 @@ def volume(hour: float, seed: int) -> xr.Dataset:
     mu = np.where(z < surface, 11.5, np.where(z < height, 0.15, 3.1))
     noise = np.random.default_rng(seed).normal(0, 0.35, SHAPE)
     mu = np.where(_bore(), mu + noise, np.where(_bore(-4), 0.35 + 0.3 * noise, 0.3 * noise))
-    grain = sum((a - b) ** 2 for a, b in zip(np.indices(SHAPE), (36, 42, 24), strict=True)) < 16
+    grain = sum((a - b) ** 2 for a, b in zip(np.indices(SHAPE), (41, 42, 24), strict=True)) < 16
     mu = np.where(grain, mu + 2.2, mu)
     return make(VOLUME, coords=coordinates(), mu=mu.astype("f4"))
 
@@ -262,7 +262,7 @@ def tracks(hour: float) -> xr.Dataset:
         length=length,
         length_low=length - 3,
         length_high=length + 3,
-        position=np.array([[300.0 + protrusion, 850.0, 940.0], [720.0, 840.0, 480.0]]),
+        position=np.array([[300.0 + protrusion, 850.0, 940.0], [950.0 - length[1], 840.0, 480.0]]),
     )
 
 

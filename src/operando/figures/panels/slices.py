@@ -38,13 +38,13 @@ def heading(axes: "Axes", state: State, with_caption: bool = True) -> None:
     )
 
 
-def scale_bar(axes: "Axes", extent: Sequence[float]) -> None:
+def scale_bar(axes: "Axes", extent: Sequence[float], colour: str = "white") -> None:
     """Draw a scale bar of a round length in the lower right corner."""
     left, right, bottom, top = extent
     length = round_length(0.4 * (right - left))
     end = right - 0.05 * (right - left)
     height = bottom - 0.05 * (bottom - top)
-    axes.plot([end - length, end], [height, height], color="white", linewidth=2.0, solid_capstyle="butt")
+    axes.plot([end - length, end], [height, height], color=colour, linewidth=2.0, solid_capstyle="butt")
     axes.annotate(
         length_text(length),
         (end - length / 2, height),
@@ -52,7 +52,7 @@ def scale_bar(axes: "Axes", extent: Sequence[float]) -> None:
         textcoords="offset points",
         ha="center",
         va="bottom",
-        color="white",
+        color=colour,
         fontsize=6,
     )
 

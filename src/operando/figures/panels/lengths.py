@@ -1,0 +1,120 @@
+"""The lengths that are followed: drawn on slices, and as curves."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from operando.figures import style
+from operando.figures.panels.curves import banded, bounds_of
+from operando.figures.reading import names_along
+from operando.figures.source import Source
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NEAR_PLANE_UM = 50.0
+COLOURS = (style.ORANGE, style.SKY, style.GREEN, style.PURPLE)
+
+
+@dataclass(frozen=True)
+class Length:
+    """One followed length in one scan: from ``top`` to ``bottom`` (z) at ``x`` and ``y``, µm; colour by its place."""
+
+    name: str
+    length: float
+    y: float
+    x: float
+    top: float
+    bottom: float
+    colour: str
+
+
+def lengths_of(source: Source, scan: int) -> list[Length]:
+    """Lengths of a scan with where they lie; a protrusion ends at the anode's surface, a particle's at the last row."""
+    tracks, first = source.product("tracks", scan), source.volume(_first(source))
+    if tracks is None or first is None:
+        return []
+    z = first["z"].values
+    floor = float(z[-1] + (z[-1] - z[-2]) / 2)
+    surface = source.product("interface", scan)
+    found = []
+    for i, name in enumerate(names_along(tracks, "track")):
+        length, position = float(tracks["length"].values[i]), tracks["position"].values[i]
+        if np.isfinite(length) and np.isfinite(position).all():
+            ends = _ends(length, position, floor, None if _kind(tracks, i) == "particle" else surface)
+            found.append(Length(name, length, position[1], position[2], *ends, COLOURS[i % len(COLOURS)]))
+    return found
+
+
+def _first(source: Source) -> int:
+    return source.frames("volume")[0] if source.frames("volume") else -1
+
+
+def _kind(tracks: xr.Dataset, place: int) -> str:
+    return str(tracks["kind"].values[place]) if "kind" in tracks else ""
+
+
+def _ends(length: float, position: np.ndarray, floor: float, surface: xr.Dataset | None) -> tuple[float, float]:
+    z = float(position[0])
+    if abs(z + length - floor) < 0.05 * abs(floor) or surface is None:
+        return z, z + length
+    heights = surface["height"].values
+    row = int(np.abs(surface["y_map"].values - position[1]).argmin())
+    column = int(np.abs(surface["x_map"].values - position[2]).argmin())
+    tip, usual = float(heights[row, column]), float(np.nanmedian(heights))
+    if not np.isfinite(tip):
+        return z, z + length
+    return (tip - length, tip) if tip >= usual else (tip, tip + length)
+
+
+def mark_length(axes: "Axes", one: Length, plane_y: float | None, label: bool = True) -> None:
+    """Draw the length on a slice; dashed where it does not lie in this plane."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    inside = plane_y is None or abs(one.y - plane_y) <= NEAR_PLANE_UM
+    halo = [Stroke(linewidth=2.4, foreground="black"), Normal()]
+    axes.plot(
+        [one.x, one.x],
+        [one.top, one.bottom],
+        color=one.colour,
+        linestyle="-" if inside else (0, (2, 2)),
+        linewidth=1.2,
+        marker="_",
+        markersize=5,
+        path_effects=halo,
+        scalex=False,
+        scaley=False,
+    )
+    if label:
+        right = one.x < np.mean(axes.get_xlim())
+        axes.annotate(
+            f"{one.length:.0f} µm",
+            (one.x, (one.top + one.bottom) / 2),
+            xytext=(3 if right else -3, 0),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            color=one.colour,
+            fontsize=6,
+            path_effects=[Stroke(linewidth=1.6, foreground="black"), Normal()],
+        )
+
+
+def length_curves(axes: "Axes", tracks: xr.Dataset, x: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Draw every followed length with its band; returns colours and values, for moving dots."""
+    drawn: list[tuple[str, np.ndarray]] = []
+    for i, name in enumerate(names_along(tracks, "track")):
+        value, low, high = bounds_of(tracks.isel(track=i), "length")
+        colour = COLOURS[i % len(COLOURS)]
+        banded(axes, x, value, low, high, color=colour, label=name)
+        drawn.append((colour, value))
+    axes.set_ylabel("Length (µm)")
+    return drawn
+
+
+def in_window(one: Length, extent: Any) -> bool:
+    """Whether the middle of a length lies inside a slice."""
+    left, right, bottom, top = extent
+    return bool(left <= one.x <= right and top <= (one.top + one.bottom) / 2 <= bottom)
