@@ -10,7 +10,19 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def paths_under(surface, first, spacing, radius, cosine, sine, offsets, step, per_um, shift, paths):
+def paths_under(
+    surface: np.ndarray,
+    first: float,
+    spacing: float,
+    radius: float,
+    cosine: float,
+    sine: float,
+    offsets: np.ndarray,
+    step: float,
+    per_um: float,
+    shift: float,
+    paths: np.ndarray,
+) -> None:
     """Add to ``paths`` (offset, row) the length (µm) of each ray under ``surface`` (y, x) inside the bore.
 
     ``first`` and ``spacing`` describe the map's axis, ``offsets`` are s, ``step`` the sampling along the ray;
@@ -56,7 +68,9 @@ def paths_under(surface, first, spacing, radius, cosine, sine, offsets, step, pe
 
 
 @njit(cache=True, nogil=True)
-def paths_through_ellipsoids(grains, cosine, sine, offsets, per_um, shift, paths):
+def paths_through_ellipsoids(
+    grains: np.ndarray, cosine: float, sine: float, offsets: np.ndarray, per_um: float, shift: float, paths: np.ndarray
+) -> None:
     """Add the chords (µm) × (relative density - 1) of ellipsoids, rows (z, y, x, semi z, y, x, density - 1)."""
     rows = paths.shape[1]
     spacing = offsets[1] - offsets[0]
@@ -82,7 +96,18 @@ def paths_through_ellipsoids(grains, cosine, sine, offsets, per_um, shift, paths
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def transmit(paths, walls, attenuation, weights, first, per_um, centre, shear, subsamples, image):
+def transmit(
+    paths: np.ndarray,
+    walls: np.ndarray,
+    attenuation: np.ndarray,
+    weights: np.ndarray,
+    first: float,
+    per_um: float,
+    centre: float,
+    shear: float,
+    subsamples: int,
+    image: np.ndarray,
+) -> None:
     """Polychromatic transmission of every pixel, row by row.
 
     paths (material, offset, row) in µm, walls (offset, energy) the exponent of the container, attenuation

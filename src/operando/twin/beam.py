@@ -31,7 +31,7 @@ def flux(energies: np.ndarray, critical_kev: float) -> np.ndarray:
     from scipy.special import kv
 
     y = np.asarray(energies, float) / critical_kev
-    return y * kv(2 / 3, y / 2) ** 2
+    return np.asarray(y * kv(2 / 3, y / 2) ** 2)
 
 
 def through_filters(beam: Beam, energies: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def through_filters(beam: Beam, energies: np.ndarray) -> np.ndarray:
     exponent = np.zeros_like(energies)
     for name, thickness_mm in beam.filters_mm.items():
         exponent += thickness_mm / 10 * _filter_mu(name, energies)
-    return flux(energies, beam.critical_energy_kev) * np.exp(-exponent)
+    return np.asarray(flux(energies, beam.critical_energy_kev) * np.exp(-exponent))
 
 
 def _filter_mu(name: str, energies: np.ndarray) -> np.ndarray:

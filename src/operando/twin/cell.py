@@ -28,7 +28,7 @@ class Surfaces:
     @property
     def gap(self) -> np.ndarray:
         """Thickness of the cavity, µm."""
-        return self.electrolyte - self.anode
+        return np.asarray(self.electrolyte - self.anode)
 
     @property
     def spacing(self) -> float:
@@ -153,7 +153,7 @@ class TwinCell:
             )
         x, y = self.axis[None, :] - bump.at_um[0], self.axis[:, None] - bump.at_um[1]
         shape = np.clip(1 - (x**2 + y**2) / bump.radius_um**2, 0, None) ** 2
-        return shape * (np.pi * bump.radius_um**2 / 3) / np.sum(shape * self.weight)
+        return np.asarray(shape * (np.pi * bump.radius_um**2 / 3) / np.sum(shape * self.weight))
 
     def volume_change(self, stored_mah: float) -> float:
         """Charge × ΔV of the reaction, µm³."""
@@ -181,7 +181,7 @@ class TwinCell:
             else:
                 high = level
         gap = np.clip(high + pattern, 0, None)
-        return gap * (volume / np.sum(gap * self.weight))
+        return np.asarray(gap * (volume / np.sum(gap * self.weight)))
 
     def _grains(self, pushed: np.ndarray) -> np.ndarray:
         """Grains after the anode's push, which fades with depth."""
@@ -196,7 +196,7 @@ class TwinCell:
         """The field at the nearest nodes."""
         step = self.axis[1] - self.axis[0]
         j, i = (np.clip(np.rint((v - self.axis[0]) / step).astype(int), 0, len(self.axis) - 1) for v in (y, x))
-        return field[j, i]
+        return np.asarray(field[j, i])
 
 
 def _axis(radius: float, step: float) -> np.ndarray:
@@ -212,4 +212,4 @@ def _disc_weight(axis: np.ndarray, radius: float) -> np.ndarray:
     inside = (fine[:, None] ** 2 + fine[None, :] ** 2 <= radius**2).astype(np.float64)
     n = len(axis)
     weight = inside.reshape(n, 8, n, 8).mean(axis=(1, 3)) * step**2
-    return weight * (np.pi * radius**2 / weight.sum())
+    return np.asarray(weight * (np.pi * radius**2 / weight.sum()))

@@ -29,11 +29,11 @@ class Camera:
     @cached_property
     def profile(self) -> np.ndarray:
         """Open beam relative to its mean: a bell along the rows, scintillator structure everywhere."""
-        rows, columns = self.shape
+        rows = self.settings.rows
         bell = np.exp(-0.5 * (np.linspace(-1, 1, rows) / 1.4) ** 2)
         structure = 1 + 0.03 * self._generator(1).standard_normal(self.shape, dtype=np.float32)
         profile = bell[:, None].astype(np.float32) * structure
-        return profile / profile.mean(dtype=np.float64).astype(np.float32)
+        return np.asarray(profile / profile.mean(dtype=np.float64).astype(np.float32))
 
     @cached_property
     def drift(self) -> np.ndarray:
@@ -75,7 +75,7 @@ class Camera:
         if self._coarseness == 1:
             return spread
         grown = zoom(spread, self._coarseness, order=1, grid_mode=True, mode="nearest")
-        return grown[: image.shape[0], : image.shape[1]]
+        return np.asarray(grown[: image.shape[0], : image.shape[1]])
 
     @property
     def _coarseness(self) -> int:
@@ -96,7 +96,7 @@ class Camera:
         """Expected quanta × gain above the dark level; ``time`` runs from 0 (flats before) to 1 (flats after)."""
         beam = self.profile * (1 + self.drift * (time - 0.5))
         counts = self.settings.open_counts * ring_current * beam * image
-        return counts if flat else counts * (1 + self.ring_pattern * (1 - image))
+        return np.asarray(counts if flat else counts * (1 + self.ring_pattern * (1 - image)))
 
     def expose(self, mean: np.ndarray | None, stream: tuple[int, ...]) -> np.ndarray:
         """One frame, uint16: Poisson quanta, read noise, zingers, bad pixels; ``None`` with the shutter closed."""
@@ -105,19 +105,19 @@ class Camera:
         if mean is not None:
             counts += given.counts_per_quantum * generator.poisson(mean / given.counts_per_quantum)
         flat = counts.reshape(-1)
-        struck = generator.choice(flat.size, generator.poisson(given.zingers)) if given.zingers else []
+        struck = generator.choice(flat.size, generator.poisson(given.zingers))
         flat[struck] += 40 * given.open_counts * generator.uniform(0.05, 1.0, len(struck)).astype(np.float32)
         hot, dead = self.bad_pixels
         flat[hot] = 65535
         flat[dead] = 0
-        return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)
+        return np.asarray(np.clip(np.rint(counts), 0, 65535).astype(np.uint16))
 
 
 def _binned(image: np.ndarray, factor: int) -> np.ndarray:
     """Mean over factor × factor pixels; the edge is repeated to fill the last ones."""
     rows, columns = (-(-n // factor) * factor for n in image.shape)
     wide = np.pad(image, ((0, rows - image.shape[0]), (0, columns - image.shape[1])), mode="edge")
-    return wide.reshape(rows // factor, factor, columns // factor, factor).mean(axis=(1, 3))
+    return np.asarray(wide.reshape(rows // factor, factor, columns // factor, factor).mean(axis=(1, 3)))
 
 
 def ring_current(beam: Beam, seconds: np.ndarray | float) -> np.ndarray:

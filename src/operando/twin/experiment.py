@@ -30,16 +30,18 @@ def simulate(
     binning: int | None = None,
     seed: int | None = None,
     faults: Sequence[str] = (),
-    scans: Sequence[int] | None = None,
+    scans: int | Sequence[int] | None = None,
+    scenario: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write a simulated experiment below ``out`` and return the files written.
 
-    ``binning`` divides pixels, rows and angles; ``scans`` picks some of the scans (all by default); ``faults``
-    names what shall be broken. Same settings and seed, same bytes in every array.
+    ``binning`` divides pixels, rows and angles; ``scans`` picks some of the scans, or the first few (all by
+    default); ``scenario`` goes before the settings' own; ``faults`` names what shall be broken. Same settings
+    and seed, same bytes in every array.
     Raises ``ConfigurationError`` for settings that make no sense.
     """
-    settings = _adapted(load(preset_or_toml), binning, seed)
+    settings = _adapted(load(preset_or_toml, scenario), binning, seed)
     world, told = World(settings), progress or (lambda what, done, total: None)
     out = Path(out)
     chosen = _chosen(settings, scans)
@@ -78,11 +80,13 @@ def _adapted(settings: Experiment, binning: int | None, seed: int | None) -> Exp
     return settings.model_copy(update={"detector": detector, "tomography": tomography, "motion": motion})
 
 
-def _chosen(settings: Experiment, scans: Sequence[int] | None) -> list[int]:
+def _chosen(settings: Experiment, scans: int | Sequence[int] | None) -> list[int]:
     if not settings.tomography.enabled:
         return []
     every = range(settings.tomography.scans)
-    return [index for index in every if scans is None or index in set(scans)]
+    if scans is None or isinstance(scans, int):
+        return list(every[:scans])
+    return [index for index in every if index in set(scans)]
 
 
 def _write_scans(world: World, chosen: list[int], out: Path, told: Progress) -> list[Path]:

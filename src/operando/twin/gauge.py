@@ -33,17 +33,19 @@ def contents(given: Spectrometer, subject: Scene, stands: Pose) -> Contents:
     anode = inside & (z < _at(subject.anode, subject.axis, y, x))
     electrolyte = inside & (z > _at(subject.electrolyte, subject.axis, y, x))
     weight = _absorption(subject, z) * (volume / len(z))
-    total = max(np.sum(inside), 1)
     return Contents(
         subject.energies,
         weight[anode].sum(axis=0),
         weight[electrolyte].sum(axis=0),
-        {
-            "anode": float(np.sum(anode) / total),
-            "electrolyte": float(np.sum(electrolyte) / total),
-            "void": float(np.sum(inside & ~anode & ~electrolyte) / total),
-        },
+        _shares(inside, anode, electrolyte),
     )
+
+
+def _shares(inside: np.ndarray, anode: np.ndarray, electrolyte: np.ndarray) -> dict[str, float]:
+    total = max(int(inside.sum()), 1)
+    void = inside & ~anode & ~electrolyte
+    return {name: int(part.sum()) / total for name, part in
+            (("anode", anode), ("electrolyte", electrolyte), ("void", void))}  # fmt: skip
 
 
 def _points(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -51,7 +53,8 @@ def _points(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray,
     from scipy.stats import qmc
 
     height, across = given.slits_um
-    half = min(height / np.sin(np.radians(given.two_theta_deg)), 2 * radius + 2 * height) / 2
+    length = height / float(np.sin(np.radians(given.two_theta_deg)))
+    half = min(length, 2 * radius + 2 * height) / 2
     u = qmc.Halton(4, scramble=False).random(_POINTS + 1)[1:]
     along = (2 * u[:, 0] - 1) * half
     sideways = (u[:, 1] - 0.5) * across
@@ -67,7 +70,7 @@ def _points(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray,
 def _at(field: np.ndarray, axis: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The height map at the nearest nodes."""
     j, i = (np.clip(np.rint((v - axis[0]) / (axis[1] - axis[0])).astype(int), 0, len(axis) - 1) for v in (y, x))
-    return field[j, i]
+    return np.asarray(field[j, i])
 
 
 def _absorption(subject: Scene, z: np.ndarray) -> np.ndarray:
@@ -77,4 +80,4 @@ def _absorption(subject: Scene, z: np.ndarray) -> np.ndarray:
     cover = 1 - np.searchsorted(heights, z) / len(heights)
     chord = np.pi / 2 * subject.radius
     exponent = chord * (cover[:, None] * subject.mu[0] + (1 - cover)[:, None] * subject.mu[1])
-    return np.exp(-exponent - np.sum(subject.wall_mu * (2 * np.diff(subject.wall_radii))[:, None], axis=0))
+    return np.asarray(np.exp(-exponent - np.sum(subject.wall_mu * (2 * np.diff(subject.wall_radii))[:, None], axis=0)))

@@ -59,7 +59,7 @@ def _ellipsoid_part(grain: np.ndarray, first: float, last: float) -> float:
 def _tilted_area(surface: np.ndarray, spacing: float, weight: np.ndarray) -> np.ndarray:
     """Area of each node's part of the surface, µm²."""
     along_y, along_x = np.gradient(surface, spacing)
-    return weight * np.sqrt(1 + along_y**2 + along_x**2)
+    return np.asarray(weight * np.sqrt(1 + along_y**2 + along_x**2))
 
 
 def track_names(cell: TwinCell) -> tuple[list[str], list[str]]:

@@ -164,4 +164,4 @@ def _leaning(surface: np.ndarray, axis: np.ndarray, tilt: tuple[float, float]) -
 
 def _covered(level: float, view: View, per_um: float, shift: float) -> np.ndarray:
     """Share of each row above a flat level."""
-    return np.clip(level * per_um + shift - np.arange(view.rows), 0, 1)
+    return np.asarray(np.clip(level * per_um + shift - np.arange(view.rows), 0, 1))

@@ -32,13 +32,13 @@ class Protocol:
     def charge(self, time: np.ndarray | float) -> np.ndarray:
         """Net charge in mAh since the start, at ``time`` in s."""
         knots = np.concatenate([[0.0], np.cumsum(self.current * np.diff(self.edges) / 3600.0)])
-        return np.interp(time, self.edges, knots)
+        return np.asarray(np.interp(time, self.edges, knots))
 
     def stored(self, time: np.ndarray | float) -> np.ndarray:
         """Charge in mAh that the anode's host has taken up: while charging, side reactions take their share."""
         useful = np.where(self.current > 0, 1.0 - self.side_share, 1.0) * self.current
         knots = np.concatenate([[0.0], np.cumsum(useful * np.diff(self.edges) / 3600.0)])
-        return np.interp(time, self.edges, knots)
+        return np.asarray(np.interp(time, self.edges, knots))
 
     def stored_maximum(self, time: float) -> float:
         """Largest uptake up to ``time``: how far the anode has pushed the electrolyte."""

@@ -14,7 +14,7 @@ class Section(BaseModel):
 
 
 class Protrusion(Section):
-    """A bump of the anode's surface: ``height × (1 - (r/radius)²)²``, so that its volume is ``π radius² height / 3``."""
+    """A bump of the anode's surface: ``height × (1 - (r/radius)²)²``, of volume ``π radius² height / 3``."""
 
     at_um: tuple[float, float] = Field(description="x, y from the rotation axis")
     radius_um: float = Field(gt=0)

@@ -26,6 +26,9 @@ GERMANIUM_G_PER_CM3 = 5.323
 _CRYSTAL_CM = 1.0
 _FINE_KEV = 0.25
 
+Peaks = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Energies (keV), standard deviations (keV) and areas."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -111,13 +114,13 @@ class Instrument:
         spectrum = spectrum + self._smooth(element) * self.settings.counts_per_s
         return spectrum * state.ring_current
 
-    def _peaks(self, phases: Sequence[Phase], element: int, state: Conditions) -> list[tuple[np.ndarray, ...]]:
+    def _peaks(self, phases: Sequence[Phase], element: int, state: Conditions) -> list[Peaks]:
         two_theta = float(self.two_theta()[element]) + state.two_theta_deg
-        found = [self._diffracted(phase, two_theta) for phase in phases]
+        found: list[Peaks] = [self._diffracted(phase, two_theta) for phase in phases]
         found += [self._escape(*peaks) for peaks in found]
         return [*found, self._fluorescence(phases)]
 
-    def _diffracted(self, phase: Phase, two_theta_deg: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _diffracted(self, phase: Phase, two_theta_deg: float) -> Peaks:
         """Energies (keV), widths (standard deviation, keV) and areas of a phase's lines."""
         theta = np.radians(two_theta_deg) / 2
         per_d = HC_KEV_ANGSTROM / (2 * np.sin(theta))
@@ -145,14 +148,14 @@ class Instrument:
         generator = np.random.default_rng([self.seed, 63, *name.encode()])
         return np.exp(self.settings.texture * generator.standard_normal(count))
 
-    def _escape(self, energy: np.ndarray, width: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _escape(self, energy: np.ndarray, width: np.ndarray, area: np.ndarray) -> Peaks:
         """Germanium escape lines (approximate: 2 % at 20 keV, falling as E⁻²; Kβ is an eighth)."""
         chance = 0.02 * np.minimum((20 / energy) ** 2, 1.0) * (energy > 11.103)
-        parts = [(energy - below, width, area * chance * share)
-                 for below, share in zip(GERMANIUM_ESCAPE_KEV, (0.89, 0.11), strict=True)]  # fmt: skip
-        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        both = list(zip(GERMANIUM_ESCAPE_KEV, (0.89, 0.11), strict=True))
+        energies = np.concatenate([energy - below for below, _ in both])
+        return energies, np.tile(width, 2), np.concatenate([area * chance * share for _, share in both])
 
-    def _fluorescence(self, phases: Sequence[Phase]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _fluorescence(self, phases: Sequence[Phase]) -> Peaks:
         """K lines of the sample's and the shielding's elements, a per cent of the counts times their strength."""
         lines_of = [(energy, strength * share) for element, strength in self.settings.fluorescence.items()
                     for energy, share in _k_lines(element) if energy < self.beam.highest_kev]  # fmt: skip
@@ -168,7 +171,7 @@ class Instrument:
         safe = np.clip(energy, self.beam.lowest_kev, self.beam.highest_kev)
         lost = safe / (1 + safe / 511.0 * (1 - np.cos(np.radians(self.settings.two_theta_deg))))
         shape = np.where(seen, _flux(self.beam, lost) * efficiency(safe), 0.0)
-        return self.settings.scatter_share * shape / max(shape.sum(), 1e-300)
+        return np.asarray(self.settings.scatter_share * shape / max(shape.sum(), 1e-300))
 
     def _on_channels(
         self, energy: np.ndarray, width: np.ndarray, area: np.ndarray, element: int, gain: float, shift: float
@@ -230,13 +233,13 @@ class Instrument:
             return rate
         pairs = np.clip(fftconvolve(rate, rate)[: len(rate)], 0, None) * resolving
         lost = rate * min(2 * resolving * rate.sum(), 1.0)
-        return np.clip(rate - lost + pairs, 0, None)
+        return np.asarray(np.clip(rate - lost + pairs, 0, None))
 
 
 def efficiency(energies: np.ndarray) -> np.ndarray:
     """Chance that a centimetre of germanium absorbs a photon."""
     knots, absorbed = _crystal()
-    return np.interp(energies, knots, absorbed)
+    return np.asarray(np.interp(energies, knots, absorbed))
 
 
 @cache
@@ -248,7 +251,7 @@ def _crystal() -> tuple[np.ndarray, np.ndarray]:
 def _flux(beam: Beam, energies: np.ndarray) -> np.ndarray:
     """Φ(E) E⁻², from a table fine enough for any filter but at its edges."""
     knots, flux = _beam_table(beam.model_dump_json())
-    return np.interp(energies, knots, flux) / np.asarray(energies) ** 2
+    return np.asarray(np.interp(energies, knots, flux) / np.asarray(energies) ** 2)
 
 
 @cache
@@ -279,7 +282,7 @@ def _strengths(known: Material, table: Sequence[Line]) -> np.ndarray:
     generator = np.random.default_rng([65, *known.name.encode()])
     multiplicity = np.array([line.multiplicity for line in table])
     mean = _mean_squared_structure_factor(known, np.array([line.d for line in table]))
-    return multiplicity * mean * generator.exponential(1.0, len(table))
+    return np.asarray(multiplicity * mean * generator.exponential(1.0, len(table)))
 
 
 def _mean_squared_structure_factor(known: Material, d: np.ndarray) -> np.ndarray:

@@ -107,10 +107,11 @@ def anode_attenuation(anode: Anode, lithium_mol: float, volume_um3: float, energ
     grams = {element: mass * 1e-3 for element, mass in anode.masses_mg.items()}
     grams["Li"] = grams.get("Li", 0.0) + lithium_mol * molar_mass("Li")
     volume_cm3 = volume_um3 / CM3_TO_UM3
-    summed = sum(
-        mass / volume_cm3 * _tabulated(element, tuple(energies)) for element, mass in grams.items() if mass > 0
-    )
-    return np.asarray(summed) / UM_PER_CM
+    total = np.zeros(len(energies))
+    for element, mass in grams.items():
+        if mass > 0:
+            total += mass / volume_cm3 * _tabulated(element, tuple(energies))
+    return total / UM_PER_CM
 
 
 def attenuation(name: str, energies: np.ndarray, relative_density: float = 1.0) -> np.ndarray:

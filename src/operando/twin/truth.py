@@ -165,6 +165,7 @@ def _entry(
     charge = np.diff([world.protocol.mean_charge(start, start + length) for start in starts])[0]
     states = [world.state(start + length / 2) for start in starts]
     change = (states[1].surfaces.anode - states[0].surfaces.anode) * states[0].surfaces.weight
+    expected = world.cell.volume_change(float(charge))
     useful = float(np.diff([state.stored_mah for state in states])[0])
     return {
         "cycle": cycle,
@@ -176,15 +177,10 @@ def _entry(
         "morphological_um3": float(change.sum()),
         "gross_gain_um3": float(np.clip(change, 0, None).sum()),
         "gross_loss_um3": float(-np.clip(change, None, 0).sum()),
-        "unaccounted_um3": world.cell.volume_change(float(charge)) - float(change.sum()),
+        "unaccounted_um3": expected - float(change.sum()),
         "side_reaction_um3": world.cell.volume_change(float(charge) - useful),
         "hidden_void_um3": world.cell.volume_change(useful) - float(change.sum()),
-        "candidates": [
-            {
-                "reaction": world.settings.cell.anode.reaction,
-                "electrochemical_um3": world.cell.volume_change(float(charge)),
-            }
-        ],
+        "candidates": [{"reaction": world.settings.cell.anode.reaction, "electrochemical_um3": expected}],
     }
 
 
@@ -301,7 +297,7 @@ def _resampled(axis: np.ndarray, field: np.ndarray, points: np.ndarray) -> np.nd
     from scipy.ndimage import map_coordinates
 
     place = (points - axis[0]) / (axis[1] - axis[0])
-    return map_coordinates(field, np.meshgrid(place, place, indexing="ij"), order=1, mode="nearest")
+    return np.asarray(map_coordinates(field, np.meshgrid(place, place, indexing="ij"), order=1, mode="nearest"))
 
 
 def _course(world: World, cycler: Record) -> xr.Dataset:

@@ -64,7 +64,7 @@ class World:
         for time in knots:
             surfaces = self.state(float(time)).surfaces
             left.append(np.sum(surfaces.weight[surfaces.gap <= 1e-9]) / np.sum(surfaces.weight))
-        return np.interp(seconds, knots, left)
+        return np.asarray(np.interp(seconds, knots, left))
 
     @cached_property
     def spectrum_times(self) -> np.ndarray:

@@ -22,12 +22,14 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".toml")))
 
 
-def load(preset_or_toml: str | Path) -> Experiment:
+def load(preset_or_toml: str | Path, scenario: str | None = None) -> Experiment:
     """Settings of a preset or of a TOML file, which may start from a preset: ``preset = "demo"``.
 
     Raises ``ConfigurationError`` for an unknown preset, with the nearest one, and for every wrong key or value.
     """
     table = _table(preset_or_toml)
+    if scenario is not None:
+        table = {**table, "scenario": scenario}
     return validated(table, str(preset_or_toml))
 
 

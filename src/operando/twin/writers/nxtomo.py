@@ -80,4 +80,4 @@ def _ns(seconds: float) -> np.timedelta64:
 
 
 def _iso(time: np.datetime64) -> str:
-    return f"{np.datetime64(time, 'us')}Z"
+    return f"{time.astype('datetime64[us]')}Z"
