@@ -45,3 +45,25 @@ def chromium() -> str:
     if found is None:
         absent("browser", "no Chromium on the PATH")
     return str(found)
+
+
+@pytest.fixture(scope="session")
+def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The raw files of the preset ``tiny``, as simulated; copy before changing anything."""
+    from operando.twin.experiment import simulate
+
+    folder = tmp_path_factory.mktemp("tiny")
+    simulate("tiny", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_done(tiny_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The preset ``tiny``, simulated and run; don't change it."""
+    from operando.pipeline import experiment
+    from operando.pipeline.run import Options
+
+    folder = tmp_path_factory.mktemp("done") / "tiny"
+    shutil.copytree(tiny_raw, folder)
+    experiment.bring_up_to_date(folder, Options(workers=0), lambda event: None, "0.1.0")
+    return folder

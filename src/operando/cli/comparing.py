@@ -54,26 +54,38 @@ def compare(folder: Path) -> list[Row]:
 
 
 def _pairs(truth: dict[str, Any], measured: dict[str, Any]) -> Iterator[Row]:
-    for kind in ("scans", "spectra"):
-        found = {entry["file"]: entry for entry in measured[kind]}
+    for kind, keys in _KEYS.items():
+        found = {tuple(entry.get(key) for key in keys): entry for entry in measured[kind]}
         for entry in truth.get(kind, []):
-            name = Path(entry["file"]).stem
-            yield from _leaves(entry, found.get(entry["file"], {}), name, skip={"lines"})
-    cycles = {entry["cycle"]: entry for entry in measured["cycles"]}
-    for entry in truth.get("cycles", []):
-        yield from _leaves(entry, cycles.get(entry["cycle"], {}), f"cycle {entry['cycle']}")
-    balance = {(entry["cycle"], entry["step"]): entry for entry in measured["volume_balance"]}
-    for entry in truth.get("volume_balance", []):
-        where = "all" if entry["cycle"] is None else f"cycle {entry['cycle']} {entry['step']}"
-        yield from _leaves(entry, balance.get((entry["cycle"], entry["step"]), {}), where, skip={"candidates"})
+            there = found.get(tuple(entry.get(key) for key in keys), {})
+            yield from _leaves(entry, there, _name(kind, entry))
 
 
-def _leaves(truth: Any, measured: Any, name: str, skip: frozenset[str] | set[str] = frozenset()) -> Iterator[Row]:
-    """Quantities at the same place of both objects."""
-    if isinstance(truth, dict) and "unit" in truth and "value" in truth:
-        there = measured if isinstance(measured, dict) else {}
-        yield Row(name, truth["unit"], truth["value"], there.get("value"), there.get("low"), there.get("high"))
+_KEYS = {"scans": ("file",), "spectra": ("file",), "cycles": ("cycle",), "volume_balance": ("cycle", "step")}
+"""What identifies an entry of each list."""
+
+
+def _name(kind: str, entry: dict[str, Any]) -> str:
+    if "file" in entry:
+        return Path(entry["file"]).stem
+    step = entry.get("step", "") if kind == "volume_balance" else ""
+    return f"cycle {entry['cycle']} {step}".strip() if entry["cycle"] is not None else "all"
+
+
+def _leaves(truth: Any, measured: Any, name: str) -> Iterator[Row]:
+    """Every quantity of the measured object that has a true number at the same place of the other."""
+    if not isinstance(measured, dict) or not isinstance(truth, dict | int | float):
+        return
+    if {"value", "low", "high", "unit"} <= set(measured):
+        if isinstance(truth, int | float):
+            yield Row(name, measured["unit"], truth, measured["value"], measured["low"], measured["high"])
     elif isinstance(truth, dict):
         for key, part in truth.items():
-            if key not in skip:
-                yield from _leaves(part, measured.get(key) if isinstance(measured, dict) else None, f"{name} {key}")
+            if key in measured and measured[key] is None and isinstance(part, int | float) and key.endswith(_UNITS):
+                yield Row(f"{name} {key}", key.rpartition("_")[2], part, None, None, None)
+            else:
+                yield from _leaves(part, measured.get(key), f"{name} {key}")
+
+
+_UNITS = ("_um3", "_um2", "_ohm", "_angstrom")
+"""Endings of the names of quantities that count as not measured where they are null."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from operando.model.errors import OperandoError
 
@@ -78,11 +80,41 @@ def write_slab(path: Path, start: int, slab: xr.Dataset, layout: Layout) -> None
 def open_lazily(path: Path) -> xr.Dataset:
     """Open a product; values are read when they are asked for."""
     try:
-        dataset = xr.open_zarr(str(path), chunks=None, consolidated=False)
+        dataset = xr.open_zarr(str(path), chunks=None, consolidated=False, mask_and_scale=False)
     except (OSError, KeyError, ValueError) as error:
         raise OperandoError(f"{path}: this product can't be opened ({error}); delete it and run again.") from error
+    for name, variable in dataset.variables.items():
+        if "scale_factor" in variable.attrs:
+            dataset[name] = _decoded(path, str(name), variable)
     dataset.attrs = {key: value for key, value in dataset.attrs.items() if key not in {"ome", "operando_digest"}}
     return dataset
+
+
+class _Scaled(BackendArray):
+    """Stored integers as float32; xarray's own decoding would make them float64, twice the memory."""
+
+    def __init__(self, path: Path, name: str, shape: tuple[int, ...], scale: float, offset: float) -> None:
+        self.path, self.name, self.shape, self.dtype = path, name, shape, np.dtype(np.float32)
+        self.scale, self.offset = scale, offset
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        import zarr
+
+        stored: Any = zarr.open_array(str(self.path / self.name), mode="r")
+        values = np.asarray(stored[key]).astype(np.float32)
+        values *= np.float32(self.scale)
+        values += np.float32(self.offset)
+        return values
+
+
+def _decoded(path: Path, name: str, variable: xr.Variable) -> xr.Variable:
+    attrs = dict(variable.attrs)
+    scale, offset = attrs.pop("scale_factor"), attrs.pop("add_offset")
+    array = _Scaled(path, name, variable.shape, scale, offset)
+    return xr.Variable(variable.dims, indexing.LazilyIndexedArray(array), attrs)
 
 
 def widened(value_range: tuple[float, float], low: float, high: float) -> tuple[float, float]:

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ def read(path: Path) -> xr.Dataset:
                 for name, about in header["variables"].items()
                 for array in [stored[_PREFIX + name]]
             }
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise OperandoError(f"{path}: this result can't be read ({error}); delete it and run again.") from error
     coords = {name: variables.pop(name) for name in header["coords"]}
     return xr.Dataset(variables, coords=coords, attrs=header["attrs"])
