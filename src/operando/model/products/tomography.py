@@ -7,6 +7,18 @@ import xarray as xr
 from operando.model.contract import Contract, Variable
 
 _FRAME = ("angle", "row", "column")
+_PIXEL_SIZE = Variable((), "um", "detector pixel at the sample; absent if the file has none", optional=True)
+
+GLARE = Contract(
+    "glare",
+    "scattered light that fills opaque shadows: measured transmission = level + (1 - level) × true transmission",
+    {
+        "level": Variable((), "1", "what is subtracted: share of the open beam, 0 if it could not be measured", "std"),
+        "bound": Variable((), "1", "highest level that this scan allows; enters the limit of trust"),
+        "measured": Variable((), "1", "false where nothing in the field is opaque and nobody gave a level"),
+    },
+    frame="scan",
+)
 
 TRANSMISSION = Contract(
     "transmission",
@@ -16,6 +28,7 @@ TRANSMISSION = Contract(
         "starved": Variable(_FRAME, "1", "true where transmission < 3 × (noise + glare level)"),
         "noise": Variable(("row", "column"), "1", "standard deviation of the transmission in the darkest rays"),
         "rotation_angle": Variable(("angle",), "rad", "of each projection"),
+        "pixel_size": _PIXEL_SIZE,
     },
     frame="scan",
     slab="row",
@@ -28,6 +41,7 @@ ATTENUATION = Contract(
         "attenuation": Variable(_FRAME, "1", "line integral; starved rays carry a bounded, flagged value"),
         "starved": Variable(_FRAME, "1", "rays that can't be trusted"),
         "rotation_angle": Variable(("angle",), "rad", "of each projection"),
+        "pixel_size": _PIXEL_SIZE,
     },
     frame="scan",
     slab="row",
@@ -40,6 +54,7 @@ SINOGRAMS = Contract(
         "sinogram": Variable(("row", "angle", "column"), "1", "line integral of attenuation"),
         "starved": Variable(("row", "angle", "column"), "1", "rays that can't be trusted"),
         "rotation_angle": Variable(("angle",), "rad", "of each projection"),
+        "pixel_size": _PIXEL_SIZE,
     },
     frame="scan",
     slab="row",
@@ -90,6 +105,7 @@ TRUST = Contract(
 UNTRUSTED_SHARE = 0.3
 """A voxel is untrusted when more than this share of its rays are starved."""
 
+Glare = Annotated[xr.Dataset, GLARE]
 Transmission = Annotated[xr.Dataset, TRANSMISSION]
 Attenuation = Annotated[xr.Dataset, ATTENUATION]
 Sinograms = Annotated[xr.Dataset, SINOGRAMS]

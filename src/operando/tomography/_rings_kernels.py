@@ -1,0 +1,116 @@
+"""Compiled kernels of ring removal. Columns are laid side by side along their sorted values, so that the
+running medians across columns work on many ranks at once."""
+
+import numba
+import numpy as np
+
+BLOCK = 64
+"""Ranks that one running median works on at once."""
+
+
+@numba.njit(cache=True, nogil=True)
+def roughness(sinogram: np.ndarray, size: int) -> np.ndarray:
+    """Sum along each column of |value - mean of ``size`` neighbours in angle|, mirrored at the ends: (column,)."""
+    angles, columns = sinogram.shape
+    before = size // 2
+    total = np.zeros(columns)
+    running = np.zeros(columns)
+    for angle in range(-before, size - before):
+        row = _mirrored(angle, angles)
+        for column in range(columns):
+            running[column] += sinogram[row, column]
+    for angle in range(angles):
+        gone, come = _mirrored(angle - before, angles), _mirrored(angle - before + size, angles)
+        for column in range(columns):
+            total[column] += abs(sinogram[angle, column] - running[column] / size)
+            running[column] += sinogram[come, column] - sinogram[gone, column]
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _mirrored(index: int, length: int) -> int:
+    """Index into ``d c b a | a b c d | d c b a``."""
+    index = index % (2 * length)
+    return index if index < length else 2 * length - 1 - index
+
+
+@numba.njit(cache=True, nogil=True)
+def keys_of(sinogram: np.ndarray, keys: np.ndarray) -> None:
+    """Write (column, angle) unsigned keys that sort like (value, angle)."""
+    angles, columns = sinogram.shape
+    bits = sinogram.view(np.uint32)
+    for first in range(0, columns, 16):
+        last = min(first + 16, columns)
+        for angle in range(angles):
+            for column in range(first, last):
+                bit = bits[angle, column]
+                order = ~bit if bit >> np.uint32(31) else bit | np.uint32(0x80000000)
+                keys[column, angle] = (np.uint64(order) << np.uint64(32)) | np.uint64(angle)
+
+
+@numba.njit(cache=True, nogil=True)
+def values_of(keys: np.ndarray, values: np.ndarray) -> None:
+    """Turn sorted keys back into values: (column, rank), ``values`` as its uint32 view."""
+    for column in range(keys.shape[0]):
+        for rank in range(keys.shape[1]):
+            order = np.uint32(keys[column, rank] >> np.uint64(32))
+            values[column, rank] = order ^ np.uint32(0x80000000) if order >> np.uint32(31) else ~order
+
+
+@numba.njit(cache=True, nogil=True)
+def put_back(keys: np.ndarray, values: np.ndarray, sinogram: np.ndarray) -> None:
+    """Undo the sorting: ``values`` (column, rank) into ``sinogram`` (angle, column)."""
+    columns, ranks = values.shape
+    for first in range(0, columns, 16):
+        last = min(first + 16, columns)
+        for column in range(first, last):
+            for rank in range(ranks):
+                sinogram[np.int64(keys[column, rank] & np.uint64(0xFFFFFFFF)), column] = values[column, rank]
+
+
+@numba.njit(cache=True, nogil=True)
+def running_median(values: np.ndarray, size: int, result: np.ndarray) -> None:
+    """Median over ``size`` (odd) neighbouring columns of ``values`` (column, rank), mirrored at the ends.
+
+    The window is kept sorted; each step takes one value out and lets the new one bubble in, without branches.
+    """
+    columns, ranks = values.shape
+    half = size // 2
+    window = np.empty((size + 1, BLOCK), np.float32)
+    new = np.empty(BLOCK, np.float32)
+    old = np.empty(BLOCK, np.float32)
+    for first in range(0, ranks, BLOCK):
+        count = min(BLOCK, ranks - first)
+        window[:] = np.inf
+        for column in range(-half, half + 1):
+            source = _mirrored(column, columns)
+            new[:count] = values[source, first : first + count]
+            _insert(window, new, size)
+        for lane in range(count):
+            result[0, first + lane] = window[half, lane]
+        for column in range(1, columns):
+            gone, come = _mirrored(column - half - 1, columns), _mirrored(column + half, columns)
+            old[:count] = values[gone, first : first + count]
+            new[:count] = values[come, first : first + count]
+            _exchange(window, old, new, size)
+            for lane in range(count):
+                result[column, first + lane] = window[half, lane]
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert(window: np.ndarray, new: np.ndarray, size: int) -> None:
+    for place in range(size):
+        for lane in range(BLOCK):
+            value, coming = window[place, lane], new[lane]
+            window[place, lane] = coming if coming < value else value
+            new[lane] = value if coming < value else coming
+
+
+@numba.njit(cache=True, nogil=True)
+def _exchange(window: np.ndarray, old: np.ndarray, new: np.ndarray, size: int) -> None:
+    for place in range(size):
+        for lane in range(BLOCK):
+            kept = window[place, lane] if window[place, lane] < old[lane] else window[place + 1, lane]
+            coming = new[lane]
+            window[place, lane] = coming if coming < kept else kept
+            new[lane] = kept if coming < kept else coming

@@ -1,0 +1,228 @@
+"""Centre of rotation of one scan, sub-pixel, with its own uncertainty."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from scipy import fft
+
+from operando.model.errors import OperandoError
+from operando.model.parameters import Parameters
+from operando.model.products.tomography import CENTRE, Attenuation, Centre
+from operando.model.step import Setting, step
+from operando.tomography._frames import file_of
+from operando.tomography.angles import check_angles, coverage, is_full_turn
+
+LEAST_STD = 0.01
+"""No centre is known better than this (px): interpolation and the detector's own distortion."""
+
+
+class CentreParameters(Parameters):
+    """How the centre of rotation is found."""
+
+    groups: int = Field(
+        default=12, description="groups of neighbouring rows spread over the detector, each judged alone", ge=1
+    )
+    rows: int = Field(default=4, description="rows averaged in each group", ge=1)
+    search: float = Field(
+        default=0.25, description="largest distance from the middle column, as share of the columns", gt=0, le=0.5
+    )
+
+
+@step(version=1)
+def centre(
+    attenuation: Attenuation,
+    setting: Annotated[Literal["auto"] | float, Setting("tomography.centre")],
+    params: CentreParameters,
+) -> Centre:
+    """Find the column that the axis of rotation is seen in, or take it from the configuration.
+
+    Stripes do not harm, for they do not turn with the sample; so the rows are taken before ring removal.
+
+    A projection and its mirror image half a turn later must continue each other. Each group of rows gives an
+    estimate; the result is their weighted median, its standard deviation comes from their scatter.
+    """
+    attrs = {key: attenuation.attrs[key] for key in ("file", "frame") if key in attenuation.attrs}
+    if setting != "auto":
+        return CENTRE.new(attrs={**attrs, "warnings": []}, centre=np.float64(setting), centre_std=np.float64(0.0))
+    value, std, said = find_centre(
+        lambda rows: np.moveaxis(attenuation["attenuation"].isel(row=rows).values, 1, 0),
+        attenuation.sizes["row"],
+        attenuation["rotation_angle"].values,
+        params,
+        file_of(attenuation),
+    )
+    return CENTRE.new(attrs={**attrs, "warnings": said}, centre=value, centre_std=std)
+
+
+def find_centre(
+    read: Callable[[slice], np.ndarray], rows: int, angles: np.ndarray, params: CentreParameters, file: str
+) -> tuple[float, float, list[str]]:
+    """Centre, standard deviation (px) and sentences; ``read`` gives the sinograms (row, angle, column) of some rows.
+
+    Raises ``OperandoError`` where nothing in the field has an edge.
+    """
+    blocks = (read(group).mean(0) for group in row_groups(rows, params))
+    estimates = [estimate_centre(block, angles, params.search, file) for block in blocks]
+    value, std, said = combined([estimate for estimate in estimates if estimate is not None])
+    if not np.isfinite(value):
+        raise OperandoError(
+            f"{file}: no centre of rotation was found, nothing in the field has an edge; "
+            "give tomography.centre in pixels."
+        )
+    return value, std, said
+
+
+def row_groups(rows: int, params: CentreParameters) -> list[slice]:
+    """Groups of neighbouring rows spread over the detector; single rows where there are few."""
+    together = params.rows if rows >= 2 * params.rows else 1
+    groups = min(params.groups, max(1, rows // together))
+    starts = np.unique(np.linspace(0, rows - together, groups).round().astype(int))
+    return [slice(int(start), int(start) + together) for start in starts]
+
+
+def combined(estimates: list[tuple[float, float]]) -> tuple[float, float, list[str]]:
+    """Weighted median of (centre, std) pairs with its standard deviation, and sentences about outliers."""
+    if not estimates:
+        return np.nan, np.nan, []
+    values, stds = np.array(estimates).T
+    trust = 1 / np.maximum(stds, LEAST_STD) ** 2
+    middle = _weighted_median(values, trust)
+    spread = max(1.4826 * _weighted_median(np.abs(values - middle), trust), LEAST_STD)
+    good = np.abs(values - middle) <= 5 * np.hypot(spread, stds)
+    weights = 1 / (spread**2 + stds[good] ** 2)
+    value = float(np.sum(weights * values[good]) / weights.sum())
+    scatter = np.sum(weights * (values[good] - value) ** 2) / max(good.sum() - 1, 1)
+    std = float(np.sqrt(max(scatter, 1.0) / weights.sum()))
+    said = []
+    if not good.all():
+        said.append(f"{int((~good).sum())} of {len(good)} groups of rows give another centre and were left out.")
+    return value, max(std, LEAST_STD), said
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def estimate_centre(
+    sinogram: np.ndarray, angles: np.ndarray, search: float = 0.25, file: str = "the sinogram"
+) -> tuple[float, float] | None:
+    """Centre (px) and standard deviation from one sinogram (angle, column); ``None`` where nothing is seen.
+
+    Raises ``OperandoError`` where the angles cover clearly less than half a turn: no projection has a mirror.
+    """
+    checked = check_angles(angles, len(sinogram), file)
+    if coverage(checked) < 0.95 * np.pi:
+        raise OperandoError(
+            f"{file}: the angles cover {np.degrees(coverage(checked)):.1f}° only, too little to find the centre of "
+            "rotation; give tomography.centre in pixels."
+        )
+    even = _half_turns(np.asarray(sinogram, float), checked)
+    found = [_from_symmetry(half, step, search) for half, step in even]
+    usable = [f for f in found if f is not None]
+    if not usable:
+        return None
+    value, std, _ = combined(usable)
+    return value, std
+
+
+def _half_turns(sinogram: np.ndarray, angles: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Projections at even steps over half a turn, and their partners half a turn later where they were measured.
+
+    Returns pairs (first, second), each (angle, column); ``second`` is empty for a scan over half a turn.
+    """
+    order = np.argsort(angles, kind="stable")
+    angles, sinogram = angles[order], sinogram[order]
+    step = float(np.median(np.diff(angles)))
+    count = max(2, round(np.pi / step))
+    even = angles[0] + np.arange(count) * np.pi / count
+    first = _at(sinogram, angles, np.minimum(even, angles[-1]))
+    if not is_full_turn(angles):
+        return [(first, np.empty((0, sinogram.shape[1])))]
+    return [(first, _at(sinogram, angles, np.minimum(even + np.pi, angles[-1])))]
+
+
+def _at(sinogram: np.ndarray, angles: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Interpolate projections linearly to other angles."""
+    right = np.clip(np.searchsorted(angles, wanted), 1, len(angles) - 1)
+    gap = angles[right] - angles[right - 1]
+    share = np.clip((wanted - angles[right - 1]) / np.where(gap > 0, gap, 1), 0, 1)[:, None]
+    return sinogram[right - 1] * (1 - share) + sinogram[right] * share
+
+
+def _from_symmetry(first: np.ndarray, second: np.ndarray, search: float) -> tuple[float, float] | None:
+    """Centre and standard deviation; refined on a window that lies symmetrically about the centre found before."""
+    columns = first.shape[1]
+    middle, reach = (columns - 1) / 2, search * columns
+    found: tuple[float, float] | None = None
+    for _ in range(4):
+        half = int(min(middle, columns - 1 - middle))
+        left, right = round(middle) - half, round(middle) + half + 1
+        part = slice(max(left, 0), min(right, columns))
+        shape = np.hanning(part.stop - part.start + 2)[1:-1] ** 0.25
+        score = _agreement(first[:, part] * shape, second[:, part] * shape)
+        inside = (part.stop - part.start - 1) / 2
+        found = _best_shift(*score, inside, reach)
+        if found is None:
+            return None
+        moved, middle = part.start + found[0] - middle, part.start + found[0]
+        reach = max(3.0, 2 * abs(moved))
+        if abs(moved) < 0.5:
+            break
+    return None if found is None else (middle, found[1])
+
+
+def _agreement(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, int]:
+    """Spectrum W whose real transform at 2c is the mismatch of projections and mirrored projections, less a constant.
+
+    Measured partners are compared directly. Over half a turn the sinogram and its mirror image are joined to a
+    full turn; where they fit, their transform is empty in the double wedge |n| > 2πfR (Vo et al. 2014,
+    doi:10.1364/OE.22.019078). Also returns the constant and the number of values compared.
+    """
+    columns = first.shape[1]
+    length = fft.next_fast_len(2 * columns, real=True)
+    waves = fft.rfft(first, length, axis=1)
+    frequency = fft.rfftfreq(length)
+    if len(second):
+        others = fft.rfft(second, length, axis=1)
+        used = frequency > 2 / columns
+        constant = float((np.abs(waves[:, used]) ** 2 + np.abs(others[:, used]) ** 2).sum())
+        return np.where(used, -(waves * others).sum(0), 0), constant, int(used.sum()) * len(first)
+    angles = len(first)
+    harmonics = fft.fft(waves, 2 * angles, axis=0)
+    order = fft.fftfreq(2 * angles, 1 / (2 * angles))
+    wedge = (np.abs(order)[:, None] > 2 * np.pi * frequency * columns / 2 * 1.02 + 4) & (frequency > 1 / columns)
+    wedge[angles] = False
+    mirrored = harmonics[-np.arange(2 * angles)]
+    sign = np.where(order % 2 == 0, 1.0, -1.0)[:, None]
+    constant = float((wedge * (np.abs(harmonics) ** 2 + np.abs(mirrored) ** 2)).sum())
+    return (wedge * sign * harmonics * mirrored).sum(0), constant, int(wedge.sum())
+
+
+def _best_shift(
+    spectrum: np.ndarray, constant: float, count: int, middle: float, reach: float
+) -> tuple[float, float] | None:
+    """Minimise constant + 2 Re Σ W e^{2iωc} over centres within ``reach`` of ``middle``; value and curvature's std."""
+    if count == 0 or not np.any(spectrum):
+        return None
+    length = 2 * (len(spectrum) - 1)
+    omega = 2 * np.pi * np.arange(len(spectrum)) / length
+    fine = 8
+    score = fft.irfft(spectrum, length * fine)
+    shift = np.arange(length * fine) / (2 * fine)
+    allowed = np.abs(shift - middle) <= reach
+    if not allowed.any():
+        return None
+    best = float(shift[allowed][np.argmin(score[allowed])])
+    for _ in range(8):
+        wave = spectrum * np.exp(2j * omega * best)
+        slope, curvature = -4 * np.sum(omega * wave.imag), -8 * np.sum(omega**2 * wave.real)
+        if curvature <= 0:
+            return None
+        best -= float(np.clip(slope / curvature, -0.25, 0.25))
+    remaining = constant + 2 * float(np.sum((spectrum * np.exp(2j * omega * best)).real))
+    variance = 2 * max(remaining, 0.0) / count / curvature
+    return best, float(np.sqrt(variance))

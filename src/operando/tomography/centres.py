@@ -1,0 +1,73 @@
+"""The centre of rotation over the series: it drifts smoothly, so that a scan that jumps was misjudged."""
+
+import numpy as np
+from pydantic import Field
+
+from operando.model.parameters import Parameters
+from operando.model.products.tomography import CENTRES, Centre, Centres
+from operando.model.step import Series, step
+
+
+class CentresParameters(Parameters):
+    """How a scan's centre is judged by its neighbours'."""
+
+    neighbours: int = Field(default=5, description="scans on either side that a scan is compared with", ge=1)
+    sigmas: float = Field(
+        default=5.0, description="a centre this far from its neighbours' line, in their scatter, is an outlier", gt=1
+    )
+    least: float = Field(default=0.5, description="and at least this far, in pixels", ge=0)
+
+
+@step(version=1)
+def centres(series: Series[Centre], params: CentresParameters) -> Centres:
+    """Keep every centre as found unless it does not fit a line through its neighbours; then take the line's.
+
+    The values that fit are not smoothed, so that a new scan leaves the old ones as they are.
+    """
+    found = np.array([float(c["centre"]) for c in series])
+    stds = np.array([float(c["centre_std"]) for c in series])
+    scans = np.array([int(c.attrs.get("frame", place)) for place, c in enumerate(series)])
+    centre, std, outlier = judged(scans, found, stds, params)
+    said = [
+        f"{c.attrs.get('file', f'scan {scan}')}: the centre {value:.2f} px does not fit its neighbours'; "
+        f"{new:.2f} px was used."
+        for c, scan, value, new, odd in zip(series, scans, found, centre, outlier, strict=True)
+        if odd
+    ]
+    return CENTRES.new(
+        coords={"scan": ("scan", scans)}, attrs={"warnings": said}, centre=centre, centre_std=std, outlier=outlier
+    )
+
+
+def judged(
+    scans: np.ndarray, found: np.ndarray, stds: np.ndarray, params: CentresParameters
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return centre, std and outlier flag of each scan; fewer than four scans can't judge each other."""
+    centre, std, outlier = found.copy(), stds.copy(), np.zeros(len(found), bool)
+    if len(found) < 4:
+        return centre, std, outlier
+    lines = [_line_through_others(place, scans, found, outlier, params.neighbours) for place in range(len(found))]
+    outlier = np.array(
+        [abs(f - line) > max(params.sigmas * np.hypot(scatter, s), params.least)
+         for f, s, (line, scatter) in zip(found, stds, lines, strict=True)]
+    )  # fmt: skip
+    for place in np.flatnonzero(outlier):
+        line, scatter = _line_through_others(int(place), scans, found, outlier, params.neighbours)
+        centre[place], std[place] = round(line, 3), max(scatter, float(np.median(stds)))
+    return centre, std, outlier
+
+
+def _line_through_others(
+    place: int, scans: np.ndarray, found: np.ndarray, ignored: np.ndarray, neighbours: int
+) -> tuple[float, float]:
+    """Robust line (Theil and Sen) through the nearest scans, evaluated at this one; and their scatter about it."""
+    others = np.flatnonzero(~ignored & (np.arange(len(found)) != place))
+    if others.size == 0:
+        others = np.flatnonzero(np.arange(len(found)) != place)
+    near = others[np.argsort(np.abs(others - place), kind="stable")[: 2 * neighbours]]
+    x, y = scans[near] - scans[place], found[near]
+    one, two = np.triu_indices(len(near), 1)
+    apart = x[two] != x[one]
+    slope = float(np.median((y[two] - y[one])[apart] / (x[two] - x[one])[apart])) if apart.any() else 0.0
+    level = float(np.median(y - slope * x))
+    return level, 1.4826 * float(np.median(np.abs(y - slope * x - level)))
