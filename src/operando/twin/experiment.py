@@ -12,6 +12,7 @@ from operando.twin.configuration import configuration_text
 from operando.twin.cycler import Record, record
 from operando.twin.detector import Camera, ring_current
 from operando.twin.presets import load
+from operando.twin.scenarios import settled
 from operando.twin.settings import Experiment
 from operando.twin.spectrometer import Measured
 from operando.twin.tomography import Scanner
@@ -41,7 +42,7 @@ def simulate(
     and seed, same bytes in every array.
     Raises ``ConfigurationError`` for settings that make no sense.
     """
-    settings = _adapted(load(preset_or_toml, scenario), binning, seed)
+    settings = settled(_adapted(load(preset_or_toml, scenario), binning, seed))
     world, told = World(settings), progress or (lambda what, done, total: None)
     out = Path(out)
     chosen = _chosen(settings, scans)
@@ -113,8 +114,8 @@ def _write_spectra(world: World, out: Path, told: Progress) -> tuple[list[Path],
     written, found = [], []
     for index in range(len(world.spectrum_times)):
         told("spectra", index, len(world.spectrum_times))
-        phases, _ = world.phases(index)
-        measured = world.instrument.measure(phases, given.duration_s, world.conditions(index), (index,))
+        seen = world.seen(index)
+        measured = world.instrument.measure(seen.phases, given.duration_s, seen.conditions, (index,))
         found.append(measured)
         written.append(med.write(folder / f"spectrum_{index:04d}.med", _counted(world, index, measured)))
     told("spectra", len(written), len(written))

@@ -215,7 +215,8 @@ class Experiment(Section):
     """Everything about one simulated experiment."""
 
     title: str = "simulated experiment"
-    scenario: str = "paper"
+    scenario: str = Field("paper", description="what happens: see twin.scenarios")
+    scenario_size: float | None = Field(None, description="extent of the scenario's cause, in its own unit")
     seed: int = 1
     start_time: str = "2018-05-04T08:00:00+02:00"
     time_zone: str = "Europe/Berlin"

@@ -4,6 +4,7 @@ The folder ``truth/`` is for people and for the demo's table; no analysis reads 
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from operando.model.clock import to_text
 from operando.model.constants import OUTSIDE_LABEL
 from operando.twin.cycler import FIRST_AFTER_STEP_S, Record
 from operando.twin.measures import Morphology, morphology
-from operando.twin.spectrometer import Measured, true_lattice
+from operando.twin.scenarios import described
+from operando.twin.spectrometer import Measured, Phase, true_lattice
 from operando.twin.tomography import scan_start
 from operando.twin.world import World
 
@@ -36,6 +38,7 @@ def summary(
     return {
         "schema": 1,
         "title": world.settings.title,
+        "scenario": described(world.settings),
         "scans": [_scan(world, n, index, files["tomography"][n], seen[index]) for n, index in enumerate(scans)],
         "spectra": [_spectrum(world, n, name, measured[n]) for n, name in enumerate(files["diffraction"])],
         "cycles": _cycles(world, cycler),
@@ -84,10 +87,8 @@ def _scan(world: World, number: int, index: int, file: str, seen: Morphology) ->
 
 def _spectrum(world: World, index: int, file: str, measured: Measured) -> dict[str, Any]:
     start, length = float(world.spectrum_times[index]), world.settings.spectrometer.duration_s
-    phases, inside = world.phases(index)
-    shares = _shares(phases)
-    state = world.state(start + length / 2)
-    drifted = world.conditions(index)
+    seen = world.seen(index)
+    shares = _shares(seen.phases)
     return {
         "index": index,
         "file": file,
@@ -95,18 +96,18 @@ def _spectrum(world: World, index: int, file: str, measured: Measured) -> dict[s
         "start": moment(world, start),
         "end": moment(world, start + length),
         "charge_mAh": _exposure(world, start, length)["charge_mAh"],
-        "lattice": true_lattice([phase for phase in phases if shares[phase.name] > 0]),
+        "lattice": true_lattice([phase for phase in seen.phases if shares[phase.name] > 0]),
         "phase_share": shares,
-        "gauge_share": inside.shares,
-        "alloyed_share": state.active_share,
+        "gauge_share": seen.gauge_shares,
+        "alloyed_share": world.state(start + length / 2).active_share,
         "dead_time": measured.dead_share.tolist(),
         "energy_shift_kev": measured.shift_kev.tolist(),
-        "gain": drifted.gain,
-        "two_theta_deg": (world.instrument.two_theta() + drifted.two_theta_deg).tolist(),
+        "gain": seen.conditions.gain,
+        "two_theta_deg": (world.instrument.two_theta() + seen.conditions.two_theta_deg).tolist(),
     }
 
 
-def _shares(phases: list[Any]) -> dict[str, float]:
+def _shares(phases: Sequence[Phase]) -> dict[str, float]:
     """Shares of the phases in what diffracts, by effective volume at the middle of the beam's energies."""
     volumes = {phase.name: float(np.median(np.asarray(phase.volume))) for phase in phases}
     total = max(sum(volumes.values()), 1e-300)

@@ -7,14 +7,25 @@ import numpy as np
 
 from operando.model.clock import parse_time
 from operando.model.constants import FARADAY_MAH_PER_MOL
+from operando.twin import scenarios
 from operando.twin.beam import Spectrum, camera_spectrum
 from operando.twin.cell import State, TwinCell
+from operando.twin.detector import ring_current
 from operando.twin.gauge import Contents, contents
 from operando.twin.projector import Scene, scene
 from operando.twin.protocol import Protocol, capacity_mah, protocol
 from operando.twin.settings import Experiment
 from operando.twin.spectrometer import Conditions, Instrument, Phase
 from operando.twin.tomography import Pose, pose
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one spectrum sees."""
+
+    phases: tuple[Phase, ...]
+    conditions: Conditions
+    gauge_shares: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -76,33 +87,46 @@ class World:
     def instrument(self) -> Instrument:
         """The spectrometer, its count rate set by the pristine cell."""
         bare = Instrument(self.settings.spectrometer, self.settings.beam, self.settings.seed)
-        return bare.calibrated(self.phases(0)[0])
+        return bare.calibrated(self.pristine[0])
 
-    def phases(self, index: int) -> tuple[list[Phase], Contents]:
-        """Phases in the gauge during spectrum ``index``, and the gauge's contents."""
+    @cached_property
+    def energies(self) -> np.ndarray:
+        """Energies on which the gauge's effective volumes are given, keV."""
+        return Instrument(self.settings.spectrometer, self.settings.beam).energies()
+
+    def inside(self, seconds: float, stands: Pose) -> tuple[list[Phase], Contents]:
+        """Phases in the gauge at a time and place, and the gauge's contents."""
         given = self.settings
-        seconds = self.spectrum_times[index] + given.spectrometer.duration_s / 2
         state = self.state(seconds)
-        energies = Instrument(given.spectrometer, given.beam).energies()
-        subject = scene(self.cell, state, Spectrum(energies, np.full(len(energies), 1 / len(energies))))
-        inside = contents(given.spectrometer, subject, pose(given, index))
+        subject = scene(self.cell, state, Spectrum(self.energies, np.full(len(self.energies), 1 / len(self.energies))))
+        found = contents(given.spectrometer, subject, stands)
         host, alloy = self.cell.anode.volume_shares(state.active_share)
         temperature = given.cell.temperature_c
         anode, electrolyte = given.cell.anode, given.cell.electrolyte
-        found = [
-            Phase(anode.host, inside.anode * host, temperature),
-            Phase(anode.alloy, inside.anode * alloy, temperature),
-            Phase(electrolyte.material, inside.electrolyte * electrolyte.relative_density, temperature),
+        phases = [
+            Phase(anode.host, found.anode * host, temperature),
+            Phase(anode.alloy, found.anode * alloy, temperature),
+            Phase(electrolyte.material, found.electrolyte * electrolyte.relative_density, temperature),
         ]
-        return found, inside
+        return phases, found
 
-    def conditions(self, index: int) -> Conditions:
-        """What has drifted by spectrum ``index``."""
-        from operando.twin.detector import ring_current
+    @cached_property
+    def pristine(self) -> tuple[list[Phase], Contents]:
+        """Phases and contents of the gauge before anything happens."""
+        return self.inside(0.0, pose(self.settings, 0))
 
-        middle = self.spectrum_times[index] + self.settings.spectrometer.duration_s / 2 + 3600.0
+    def seen(self, index: int) -> Seen:
+        """What spectrum ``index`` sees: phases, conditions and the gauge's plain shares."""
+        middle = float(self.spectrum_times[index]) + self.settings.spectrometer.duration_s / 2
+        held = scenarios.holds_gauge(self.settings)
+        phases, found = self.pristine if held else self.inside(middle, pose(self.settings, index))
+        progress = index / max(len(self.spectrum_times) - 1, 1)
+        changed, state = scenarios.seen(self.settings, phases, self._conditions(middle), progress)
+        return Seen(tuple(changed), state, found.shares)
+
+    def _conditions(self, seconds: float) -> Conditions:
         beam = self.settings.beam
-        return Conditions(ring_current=float(ring_current(beam, middle)) / beam.ring_current_ma)
+        return Conditions(ring_current=float(ring_current(beam, seconds + 3600.0)) / beam.ring_current_ma)
 
     def pose(self, index: int) -> Pose:
         """Where the cell stands in a scan."""

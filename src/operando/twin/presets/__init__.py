@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from operando.model.errors import ConfigurationError
+from operando.twin.scenarios import SCENARIOS
 from operando.twin.settings import Experiment
 
 
@@ -23,7 +24,9 @@ def names() -> tuple[str, ...]:
 
 
 def load(preset_or_toml: str | Path, scenario: str | None = None) -> Experiment:
-    """Settings of a preset or of a TOML file, which may start from a preset: ``preset = "demo"``.
+    """Settings of a preset, of a scenario (staged in ``demo``), or of a TOML file.
+
+    A file may start from a preset: ``preset = "demo"`` in its first line.
 
     Raises ``ConfigurationError`` for an unknown preset, with the nearest one, and for every wrong key or value.
     """
@@ -47,6 +50,8 @@ def validated(table: dict[str, Any], source: str) -> Experiment:
 
 def _table(preset_or_toml: str | Path) -> dict[str, Any]:
     known = names()
+    if str(preset_or_toml) in SCENARIOS and str(preset_or_toml) not in known:
+        return {**_table("demo"), "scenario": str(preset_or_toml)}
     if str(preset_or_toml) in known:
         return tomllib.loads(files("operando.twin.presets").joinpath(f"{preset_or_toml}.toml").read_text("utf-8"))
     path = Path(preset_or_toml)
