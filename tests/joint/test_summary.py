@@ -10,6 +10,7 @@ from joint_parts import difference, exposures, filled, paper_curve, spectra_expo
 
 from operando.electrochemistry.cycles import cycles
 from operando.joint.balance import balance
+from operando.joint.conclusion import conclusion
 from operando.joint.events import events
 from operando.joint.pairs import pairs
 from operando.joint.scan_timeline import scan_timeline
@@ -98,8 +99,9 @@ def everything(with_cell, with_scans, with_spectra):
         timeline = scan_timeline(curve, protocol, exposures([100.0, 20000.0, 21000.0, 24000.0], 90.0))
         chosen = pairs(protocol, timeline)
         reactions = candidates(load("InLi"), 70.0, "In + Li -> InLi")
-        found = balance(chosen, timeline, [difference(1e6, 1e5, 0)], reactions, "In + Li -> InLi")
+        found = balance(chosen, timeline, [difference(1e6, 1e5, 0)], reactions=reactions, configured="In + Li -> InLi")
         parts |= {"scan_timeline": timeline, "balance": found, **tomography()}
+        parts["conclusion"] = conclusion(found, None, {"In": 10.6, "Li": 1.5}, 70.0)
         parts["events"] = events(scan_timeline=timeline, curve=curve, protocol=protocol)
     if with_spectra:
         timeline = spectrum_timeline(curve, protocol, spectra_exposures([100.0, 20000.0, 24000.0], 90.0))

@@ -3,6 +3,7 @@
 import numpy as np
 
 OHMIC_WINDOW_S = 10.0
+PROMPT_S = 0.05
 FEWEST_SAMPLES = 4
 MOST_SAMPLES = 6
 """Only the earliest samples: the line in √t bends as soon as charge transfer is over."""
@@ -23,6 +24,20 @@ def ohmic_part(since: np.ndarray, ratio: np.ndarray) -> tuple[float, float]:
     variance = float(residual @ residual) / (design.shape[0] - 2)
     covariance = np.linalg.inv(design.T @ design) * variance
     return float(coefficients[0]), float(np.sqrt(covariance[0, 0]))
+
+
+def ohmic_resistance(
+    since: np.ndarray, ratio: np.ndarray, resistance: float, resistance_std: float
+) -> tuple[float, float]:
+    """Ohmic resistance and its standard deviation (ohm).
+
+    A sample within ``PROMPT_S`` of the jump is taken as it is: charge transfer is slower. Else the extrapolation
+    counts, if it lies between nothing and the first sample; otherwise it can't be known (NaN).
+    """
+    if since.size and since[0] <= PROMPT_S:
+        return resistance, resistance_std
+    ohmic, std = ohmic_part(since, ratio)
+    return (ohmic, std) if 0 <= abs(ohmic) <= abs(resistance) and ohmic * resistance > 0 else (float("nan"),) * 2
 
 
 def slow_part(since: np.ndarray, ratio: np.ndarray, window_s: float) -> float:

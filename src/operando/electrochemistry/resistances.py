@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from operando.electrochemistry.jumps import TIME_TOLERANCE_S, Jump, all_jumps
-from operando.electrochemistry.relaxation import ohmic_part, slow_part
+from operando.electrochemistry.relaxation import ohmic_resistance, slow_part
 from operando.electrochemistry.steps import noise_of
 from operando.model.parameters import Parameters
 from operando.model.products.electrochemistry import RESISTANCES, Curve, Protocol, Resistances
@@ -75,6 +75,6 @@ def _split(
     rise_ma = current[jump.after] - current[jump.before]
     since = seconds[jump.after : end] - seconds[jump.before]
     ratio = (voltage[jump.after : end] - voltage[jump.before]) / rise_ma * 1e3
-    ohmic, ohmic_std = ohmic_part(since, ratio)
+    ohmic, ohmic_std = ohmic_resistance(since, ratio, jump.resistance, jump.std)
     slow = slow_part(since, ratio, window_s)
     return ohmic, ohmic_std, slow, float(np.sqrt(2) * noise_v / abs(rise_ma) * 1e3)

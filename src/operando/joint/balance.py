@@ -8,14 +8,17 @@ import numpy as np
 import xarray as xr
 
 from operando.joint.expected import charge_between, difference_of, expected_volume, ratio_of
+from operando.joint.lattice_volumes import refined, refined_volumes
 from operando.model.interval import Quantity
-from operando.model.material import Reaction
+from operando.model.material import Material, Reaction
+from operando.model.products.diffraction import Lattice
 from operando.model.products.joint import BALANCE, Balance, Pairs, ScanTimeline
 from operando.model.products.morphology import Difference
 from operando.model.step import Series, Setting, step
 
 NAN = float("nan")
 NO_VOLUME = Quantity(NAN, NAN, NAN, "um3")
+NO_SHARE = Quantity(NAN, NAN, NAN, "1")
 
 
 @step(version=1)
@@ -23,20 +26,29 @@ def balance(
     pairs: Pairs,
     timeline: ScanTimeline,
     differences: Series[Difference] | None = None,
+    lattices: Series[Lattice] | None = None,
     reactions: Annotated[tuple[Reaction, ...], Setting("cell.anode", resolve="reactions")] = (),
     configured: Annotated[str | None, Setting("cell.anode.reaction")] = None,
+    phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")] = None,
 ) -> Balance:
     """Set the volume that was seen beside the one that every candidate reaction would give.
 
     Expected: charge between the two scans / F × ΔV of the reaction, µm³. Ratio: seen / expected (Fieller's
     interval). Unaccounted: expected for the configured reaction − seen; NaN if none is configured. No candidate is
-    preferred here: which one happens is for diffraction to say.
+    preferred here: which one happens is for diffraction to say. Reaction volumes come from the lattices refined in
+    this experiment where all phases of a reaction were, else from the listed structures.
     """
     seen = by_pair(differences or ())
+    volumes, sentences = refined_volumes(lattices or (), phases or ())
+    listed, reactions = reactions, tuple(refined(one, volumes) for one in reactions)
     rows = [_row(k, pairs, timeline, seen.get(k), reactions) for k in range(pairs.sizes["pair"])]
     return BALANCE.new(
         coords={"reaction": ("reaction", np.array([one.text for one in reactions], object))},
-        attrs={"configured": reactions[0].text if configured and reactions else ""},
+        attrs={
+            "configured": reactions[0].text if configured and reactions else "",
+            "refined": sorted(volumes) if reactions and reactions[0] != listed[0] else [],
+            "warnings": sentences,
+        },
         from_scan=pairs["from_scan"].values,
         to_scan=pairs["to_scan"].values,
         cycle=pairs["cycle"].values,
@@ -78,26 +90,39 @@ def _row(
     k: int, pairs: xr.Dataset, timeline: xr.Dataset, seen: xr.Dataset | None, reactions: Sequence[Reaction]
 ) -> dict[str, Any]:
     charge = charge_of_pair(int(pairs["from_scan"][k]), int(pairs["to_scan"][k]), timeline)
-    net, gain, loss = (NO_VOLUME if seen is None else quantity(seen, name, "um3") for name in ("net", "gain", "loss"))
+    net, gain, loss, cavity = (
+        NO_VOLUME if seen is None else quantity(seen, name, "um3") for name in ("net", "gain", "loss", "cavity_change")
+    )
     expected = [expected_volume(charge, reaction) for reaction in reactions]
     return {
         "charge": charge,
         "morphological": net,
         "gain": gain,
         "loss": loss,
+        "cavity_change": cavity,
+        "untrusted": NAN if seen is None else float(seen["untrusted_volume"]),
         "electrochemical": expected,
         "ratio": [ratio_of(net, volume) for volume in expected],
         "unaccounted": difference_of(expected[0], net) if expected else NO_VOLUME,
+        "side_share": side_share(charge, ratio_of(net, expected[0])) if expected else NO_SHARE,
     }
 
 
+def side_share(charge: Quantity, ratio: Quantity) -> Quantity:
+    """Share of a charge that made none of the expected volume: 1 - ratio; NaN for anything but a charge."""
+    if not charge.low > 0:
+        return NO_SHARE
+    return Quantity(1 - ratio.value, 1 - ratio.high, 1 - ratio.low, "1")
+
+
 def columns_of(rows: Sequence[dict[str, Any]], reactions: int, configured: bool) -> dict[str, np.ndarray]:
-    """Arrays with bounds; ``unaccounted`` is NaN without a configured reaction."""
-    columns: dict[str, np.ndarray] = {}
-    for name in ("charge", "morphological", "gain", "loss", "unaccounted"):
+    """Arrays with bounds; ``unaccounted`` and ``side_share`` are NaN without a configured reaction."""
+    columns: dict[str, np.ndarray] = {"untrusted": np.array([row["untrusted"] for row in rows], float)}
+    for name in ("charge", "morphological", "gain", "loss", "cavity_change", "unaccounted", "side_share"):
+        unknown = not configured and name in {"unaccounted", "side_share"}
         for suffix, part in _PARTS:
             values = np.array([getattr(row[name], part) for row in rows], float)
-            columns[name + suffix] = values if configured or name != "unaccounted" else np.full(len(rows), math.nan)
+            columns[name + suffix] = np.full(len(rows), math.nan) if unknown else values
     for name in ("electrochemical", "ratio"):
         for suffix, part in _PARTS:
             table = [[getattr(one, part) for one in row[name]] for row in rows]

@@ -46,6 +46,8 @@ def bounded(dataset: xr.Dataset, name: str, unit: str) -> Entry | None:
 
 def normal(dataset: xr.Dataset, name: str, unit: str) -> Entry | None:
     """A variable without dimensions and its standard deviation as a quantity."""
+    if name not in dataset:
+        return None
     return from_std(float(dataset[name]), float(dataset[f"{name}_std"]), unit).as_json()
 
 
@@ -223,9 +225,12 @@ def _balance(row: xr.Dataset) -> Entry:
         "gross_gain_um3": bounded(row, "gain", "um3"),
         "gross_loss_um3": bounded(row, "loss", "um3"),
         "unaccounted_um3": bounded(row, "unaccounted", "um3"),
+        "cavity_change_um3": bounded(row, "cavity_change", "um3"),
+        "side_reaction_share": bounded(row, "side_share", "1"),
         "candidates": [
             {
                 "reaction": str(reaction),
+                "volume_cm3_per_mol": normal(row.isel(reaction=k), "molar_volume", "cm3/mol"),
                 "electrochemical_um3": bounded(row.isel(reaction=k), "electrochemical", "um3"),
                 "ratio": bounded(row.isel(reaction=k), "ratio", "1"),
             }
@@ -257,3 +262,48 @@ def events(table: xr.Dataset | None) -> list[Entry]:
         for row in (table.isel(event=k) for k in range(table.sizes["event"]))
     ]
     return sorted((entry for entry in entries if entry["time"]), key=lambda entry: entry["time"])
+
+
+def event_order(table: xr.Dataset | None) -> Entry:
+    """For every two events the probability that the first came before the second, by their kinds and texts."""
+    if table is None or not table.sizes["event"]:
+        return {}
+    texts = [str(text) for text in table["text"].values]
+    kinds = [str(kind) for kind in table["kind"].values]
+    return {
+        "event_order": [
+            {
+                "first": kinds[int(pair["first"])],
+                "second": kinds[int(pair["second"])],
+                "probability": float(pair["probability"]),
+                "text": f"{texts[int(pair['first'])]} Before: {texts[int(pair['second'])]}",
+            }
+            for pair in json.loads(table.attrs.get("order", "[]"))
+        ]
+    }
+
+
+def conclusion(product: xr.Dataset | None) -> Entry:
+    """Sentences, the phases at equilibrium and the share of the charge that made no volume."""
+    if product is None:
+        return {}
+    return {
+        "conclusion": [str(text) for text in product["text"].values],
+        "equilibrium_phases": [
+            {"phase": str(phase), "host_share": number(share)}
+            for phase, share in zip(product["phase"].values, product["amount"].values, strict=True)
+        ],
+        "side_reaction_share": bounded(product, "side_share", "1"),
+    }
+
+
+def clock_check(product: xr.Dataset | None) -> Entry:
+    """Offset at which each instrument would fit the charge best; never applied."""
+    if product is None or not product.sizes["instrument"]:
+        return {}
+    return {
+        "clock_check": {
+            str(name): bounded(product.isel(instrument=k), "best", "s")
+            for k, name in enumerate(product["instrument"].values)
+        }
+    }

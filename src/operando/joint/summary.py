@@ -10,7 +10,16 @@ import numpy as np
 from operando.joint import entries
 from operando.model.products.diffraction import Causes, Lattice, Lines
 from operando.model.products.electrochemistry import Cycles
-from operando.model.products.joint import SUMMARY, Balance, Events, ScanTimeline, SpectrumTimeline, Summary
+from operando.model.products.joint import (
+    SUMMARY,
+    Balance,
+    ClockCheck,
+    Conclusion,
+    Events,
+    ScanTimeline,
+    SpectrumTimeline,
+    Summary,
+)
 from operando.model.products.morphology import Interface, PhaseVolumes, Tracks
 from operando.model.products.tomography import Centres
 from operando.model.step import Series, Setting, step
@@ -32,6 +41,8 @@ def summary(
     balance: Balance | None = None,
     causes: Causes | None = None,
     events: Events | None = None,
+    conclusion: Conclusion | None = None,
+    clock_check: ClockCheck | None = None,
     title: Annotated[str | None, Setting("experiment.title")] = None,
 ) -> Summary:
     """Gather all results; every one may be absent. What can't be known is ``null``, never a guess.
@@ -57,7 +68,8 @@ def summary(
         "events": entries.events(events),
         "warnings": [],
     }
-    found |= entries.null_test(balance)
+    found |= entries.null_test(balance) | entries.conclusion(conclusion)
+    found |= entries.event_order(events) | entries.clock_check(clock_check)
     return SUMMARY.new(json=np.array(json.dumps(found, allow_nan=False, ensure_ascii=False), object))
 
 

@@ -62,12 +62,39 @@ BALANCE = Contract(
         "to_scan": Variable(("pair",), "1", "index of the later scan"),
         "cycle": Variable(("pair",), "1", "-1 for the whole experiment"),
         "step": Variable(("pair",), "text", "kind of the step, null test or all"),
+        "cavity_change": Variable(("pair",), "um3", "of the void at the anode that was seen", "bounds", optional=True),
+        "untrusted": Variable(("pair",), "um3", "of the common field that could not be compared", optional=True),
+        "side_share": Variable(
+            ("pair",), "1", "1 - seen / expected of a charge for the configured reaction", "bounds", optional=True
+        ),
         "molar_volume": Variable(
             ("reaction",), "cm3/mol", "volume change of the host per mole of lithium", "std", optional=True
         ),
     },
 )
 """Coordinate ``reaction`` holds the reactions' texts; ``attrs["configured"]`` is the configured one, or empty."""
+
+CONCLUSION = Contract(
+    "conclusion",
+    "what charge, volumes and phases say together, in sentences that state their assumptions",
+    {
+        "text": Variable(("sentence",), "text", "one sentence each"),
+        "phase": Variable(("equilibrium",), "text", "phases that the anode's masses lead to at equilibrium"),
+        "amount": Variable(("equilibrium",), "1", "share of the host element in each of them"),
+        "side_share": Variable(
+            (), "1", "share of the charging charge that made none of the configured reaction's volume", "bounds"
+        ),
+    },
+)
+
+CLOCK_CHECK = Contract(
+    "clock_check",
+    "how well each offset between the cycler's clock and the others fits the data; shown, never applied",
+    {
+        "log_likelihood": Variable(("instrument", "offset"), "1", "of each offset, relative to the best; NaN untested"),
+        "best": Variable(("instrument",), "s", "offset of the greatest likelihood", "bounds"),
+    },
+)
 
 EVENTS = Contract(
     "events",
@@ -94,5 +121,7 @@ ScanTimeline = Annotated[xr.Dataset, SCAN_TIMELINE]
 SpectrumTimeline = Annotated[xr.Dataset, SPECTRUM_TIMELINE]
 Pairs = Annotated[xr.Dataset, PAIRS]
 Balance = Annotated[xr.Dataset, BALANCE]
+Conclusion = Annotated[xr.Dataset, CONCLUSION]
+ClockCheck = Annotated[xr.Dataset, CLOCK_CHECK]
 Events = Annotated[xr.Dataset, EVENTS]
 Summary = Annotated[xr.Dataset, SUMMARY]

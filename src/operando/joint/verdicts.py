@@ -1,0 +1,76 @@
+"""Sentences about single rows of the balance."""
+
+import numpy as np
+import xarray as xr
+
+from operando.joint.pairs import ALL, NULL_TEST
+
+
+def null_test_sentences(balance: xr.Dataset, only_bad: bool = False) -> list[str]:
+    """What two scans at rest differ by, though nothing should have changed."""
+    sentences = []
+    for k in np.flatnonzero(balance["step"].values == NULL_TEST):
+        low, value, high = (float(balance[f"morphological{side}"].values[k]) for side in ("_low", "", "_high"))
+        scans = f"scans {int(balance['from_scan'].values[k])} and {int(balance['to_scan'].values[k])}"
+        if not np.isfinite(value):
+            continue
+        fair = low <= 0 <= high
+        if fair and not only_bad:
+            sentences.append(
+                f"Null test: between {scans}, at rest, the anode changed by {value:.3g} µm³ ({low:.3g} to {high:.3g}), "
+                "nothing within its interval, as it should be."
+            )
+        elif not fair:
+            sentences.append(
+                f"Null test: between {scans}, at rest, the anode seems to change by {value:.3g} µm³ ({low:.3g} to "
+                f"{high:.3g}) though no current flows: the intervals of the volumes are too narrow or the cell moved."
+            )
+    return sentences
+
+
+def balance_sentences(balance: xr.Dataset) -> list[str]:
+    """One sentence for every charge and discharge with known volumes, and one for the whole experiment."""
+    if not balance.sizes.get("reaction"):
+        return []
+    rows = [k for k, kind in enumerate(balance["step"].values) if kind in {"charge", "discharge", "hold", ALL}]
+    sentences = [_sentence(balance.isel(pair=k)) for k in rows]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _sentence(row: xr.Dataset) -> str:
+    ratios = row["ratio"].values
+    fitting = [
+        str(name)
+        for name, low, high in zip(
+            row["reaction"].values, row["ratio_low"].values, row["ratio_high"].values, strict=True
+        )
+        if low <= 1 <= high
+    ]
+    if not np.isfinite(ratios).any():
+        return ""
+    where = "Over the whole experiment" if str(row["step"].values) == ALL else _where(row)
+    seen, charge = float(row["morphological"]), float(row["charge"])
+    listed = "; ".join(
+        f"{name}: {ratio:.2f} ({low:.2f} to {high:.2f})"
+        for name, ratio, low, high in zip(
+            row["reaction"].values, ratios, row["ratio_low"].values, row["ratio_high"].values, strict=True
+        )
+    )
+    verdict = f"compatible with {' or '.join(fitting)}" if fitting else "compatible with none of the candidates alone"
+    return (
+        f"{where}, {charge * 1e3:.1f} µAh changed the anode by {seen:.3g} µm³; seen over expected is {listed}: "
+        f"{verdict}{_hidden(row)}."
+    )
+
+
+def _where(row: xr.Dataset) -> str:
+    kind = str(row["step"].values)
+    return f"In the {kind} of cycle {int(row['cycle'])}"
+
+
+def _hidden(row: xr.Dataset) -> str:
+    """How much of the field could not be seen at all, where that could matter."""
+    untrusted = float(row["untrusted"]) if "untrusted" in row else float("nan")
+    if np.isfinite(untrusted) and untrusted > abs(float(row["morphological"])):
+        return f", while {untrusted:.3g} µm³ of the field could not be compared"
+    return ""
