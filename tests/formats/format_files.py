@@ -80,12 +80,69 @@ def mpt(rows: np.ndarray, labels: list[str], decimal: str = ",", started: str = 
     return ("\r\n".join(header + body)).encode("latin-1")
 
 
+def amptek(counts: np.ndarray, label: str = "keV") -> str:
+    """The text of an Amptek ``.mca`` file."""
+    header = [
+        "<<PMCA SPECTRUM>>",
+        "TAG - live_data",
+        "GAIN - 3",
+        "LIVE_TIME - 118.5",
+        "REAL_TIME - 120.25",
+        "START_TIME - 05/23/2013 14:13:10",
+        "<<CALIBRATION>>",
+        f"LABEL - {label}",
+        "100 5.5",
+        "500 25.5",
+        "<<DATA>>",
+    ]
+    return "\r\n".join([*header, *(str(int(n)) for n in counts), "<<END>>", "<<DPP STATUS>>", "Serial Number: 1", ""])
+
+
+def spe(counts: np.ndarray) -> str:
+    """The text of an ORTEC ``.spe`` file."""
+    header = ["$SPEC_ID:", "sample", "$DATE_MEA:", "02/09/2018 10:03:36", "$MEAS_TIM:", "296 300", "$DATA:"]
+    tail = ["$ENER_FIT:", "0.1 0.05", "$MCA_CAL:", "3", "1.0E-1 5.0E-2 1.0E-7 keV", ""]
+    return "\r\n".join([*header, f"0 {len(counts) - 1}", *(f"{int(n):8d}" for n in counts), *tail])
+
+
+def spec(counts: np.ndarray, epoch: bool = True, columns: int = 16, tags: tuple[str, ...] = ("@A",)) -> str:
+    """The text of a SPEC file: one scan, ``counts`` (point, element, channel), each row of data before its arrays."""
+    lines = [
+        "#F run7",
+        *(["#E 1525413600"] if epoch else []),
+        "#D Fri May 04 08:00:00 2018",
+        "#H0 SR_current  other",
+        "",
+        "#S 3  timescan 60",
+        "#D Fri May 04 08:10:00 2018",
+        "#T 60  (seconds)",
+        "#V0 249.5 1",
+        "#@MCA %16C",
+        "#@CTIME 60 55.5 60.5",
+        "#@CALIB 0.25 0.05 1e-07",
+        "#L Time  Epoch  Seconds",
+    ]
+    for point, arrays in enumerate(counts):
+        end = 660.5 + 60.5 * point
+        lines.append(f"{end - 600} {end} 60.5")
+        for tag, channels in zip(tags, arrays, strict=True):
+            words = [str(int(n)) for n in channels]
+            chunks = [" ".join(words[i : i + columns]) for i in range(0, len(words), columns)]
+            lines.append(f"{tag} " + "\\\n ".join(chunks))
+    return "\n".join([*lines, ""])
+
+
 def text_samples() -> dict[str, bytes]:
     """A small valid file of each text format, by the format's name."""
     counts = np.arange(24).reshape(2, 12)
     rows = np.column_stack([np.arange(6) * 30.0, np.full(6, 3.5), np.full(6, 0.1)])
     return {
         "aps_med": med(2, 12, counts).encode(),
+        "amptek_mca": amptek(counts[0]).encode(),
+        "ortec_spe": spe(counts[0]).encode(),
+        "spec_mca": spec(np.arange(80).reshape(2, 2, 20), tags=("@A1", "@A2")).encode(),
         "biologic_mpt": mpt(rows, ["time/s", "Ewe/V", "I/mA"]),
         "bdf_csv": b"unix_time_second,voltage_volt,current_ampere\n0,3.5,0.1\n10,3.6,0.1\n20,3.7,0.1\n",
+        "xy_counts": b"# live time: 10.5\n# channel counts\n" + b"".join(b"%d %d\n" % (i, 3 * i) for i in range(9)),
+        "xy_pattern": b"# start=2022-07-26 23:01:58\n# energy/eV intensity\n1,0 0,5\n1,5 0,75\n2,0 0,5\n",
     }

@@ -1,12 +1,13 @@
 """What every spectrometer reader does: look at the counts and times, and make the product."""
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from operando.formats._times import after
+from operando.formats._times import one_after
 from operando.model.errors import BrokenFileError
 from operando.model.products.raw import SPECTRA
 from operando.model.reading import ReadOptions
@@ -24,6 +25,7 @@ def build(
     two_theta: np.ndarray | None = None,
     warnings: list[str] | None = None,
     attrs: dict[str, Any] | None = None,
+    coords: dict[Hashable, Any] | None = None,
     **optional: Any,
 ) -> xr.Dataset:
     """A SPECTRA product from arrays of one file.
@@ -37,7 +39,7 @@ def build(
     coefficients = np.full((elements, 3), np.nan) if energy_coefficients is None else energy_coefficients
     said = [*(warnings or []), *oddities(counts, live_time, real_time)]
     return SPECTRA.new(
-        coords={"element": (("element",), np.arange(elements))},
+        coords={"element": (("element",), np.arange(elements)), **(coords or {})},
         counts=counts,
         energy_coefficients=coefficients,
         two_theta=angles(two_theta, elements, options),
@@ -69,7 +71,7 @@ def angles(two_theta: np.ndarray | None, elements: int, options: ReadOptions) ->
 def ends(start: np.ndarray, real_time: np.ndarray) -> np.ndarray:
     """End of counting of each spectrum: its start plus its longest real time, NaT if unknown."""
     known = np.where(np.isfinite(real_time), real_time, -np.inf).max(axis=1)
-    return np.array([after(s, t if np.isfinite(t) else np.nan) for s, t in zip(start, known, strict=True)])
+    return np.array([one_after(s, t if np.isfinite(t) else np.nan) for s, t in zip(start, known, strict=True)])
 
 
 def oddities(counts: np.ndarray, live: np.ndarray, real: np.ndarray) -> list[str]:

@@ -99,3 +99,8 @@ def after(start: np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
     )
     moments = start + nanoseconds.astype("timedelta64[ns]")
     return np.where(known, moments, NOT_A_TIME)
+
+
+def one_after(start: np.datetime64, seconds: float) -> np.datetime64:
+    """The same for one number of seconds."""
+    return np.datetime64(after(start, np.array([seconds]))[0], "ns")

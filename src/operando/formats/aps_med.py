@@ -5,6 +5,7 @@ The header is ``KEY: values`` with one value an element; ``DATE`` is the start o
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +20,7 @@ KIND: Kind = "diffraction"
 EXTENSIONS = (".med", ".xrf", ".mca")
 
 _KEY = re.compile(r"^([A-Z][A-Z0-9_]*):[ \t]*(.*)$")
+_RING = re.compile(r"(ring|SR) ?_?-?current", re.IGNORECASE)
 _ENVIRONMENT = re.compile(r'^(.*?)="(.*)"\s*(?:\((.*)\))?\s*$')
 
 
@@ -58,6 +60,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
         start=np.array([_times.to_time(moment, options, str(path))]),
         energy_coefficients=_coefficients(path, header, elements),
         two_theta=_per_element(path, header, "TWO_THETA", elements),
+        **_ring_current(header),
         attrs={"format": NAME, "local_start": moment.isoformat(), "environment": _environment(header)},
     )
 
@@ -110,6 +113,16 @@ def _environment(header: dict[str, list[str]]) -> dict[str, str]:
             channel, value, description = found.groups()
             read[(description or "").strip() or channel.strip()] = value.strip()
     return read
+
+
+def _ring_current(header: dict[str, list[str]]) -> dict[str, Any]:
+    """The storage ring's current in mA, if a line of the environment is called so."""
+    for line in header.get("ENVIRONMENT", []):
+        found = _ENVIRONMENT.match(line)
+        if found and _RING.search(f"{found[1]} {found[3] or ''}"):
+            value = _text.number(found[2])
+            return {"ring_current": np.array([value])} if np.isfinite(value) else {}
+    return {}
 
 
 def _whole(counts: np.ndarray) -> np.ndarray:

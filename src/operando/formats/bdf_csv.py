@@ -4,6 +4,7 @@ Both spellings are read: machine-readable ``test_time_second`` and preferred ``T
 """
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -107,9 +108,12 @@ def _assembled(columns: dict[str, np.ndarray], warnings: list[str]) -> _record.C
 
 def _header(head: bytes) -> tuple[list[str], str]:
     """The labels of the first line and the delimiter between them."""
-    line = head.decode("utf-8-sig", "replace").split("\n", 1)[0].rstrip("\r")
+    line = re.split(r"[\r\n]", head.decode("utf-8-sig", "replace"), maxsplit=1)[0]
     delimiter = max(",;\t", key=line.count)
-    return next(csv.reader([line], delimiter=delimiter), []), delimiter
+    try:
+        return next(csv.reader([line], delimiter=delimiter), []), delimiter
+    except csv.Error:
+        return [], delimiter
 
 
 def _columns(labels: list[str]) -> dict[str, tuple[int, float]]:
