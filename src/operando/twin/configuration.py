@@ -1,7 +1,17 @@
 """The operando.toml of a simulated experiment: what an experimenter would know, nothing of the truth."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from operando.model.clock import to_text
 from operando.twin.measures import track_names
+from operando.twin.tomography import scan_start
 from operando.twin.world import World
+
+_TOMOGRAPHY = {"nxtomo": "*.nxs", "dataexchange": "*.h5", "tiff": "*"}
+_DIFFRACTION = {"med": "med", "spec": "spec", "nexus": "nxs"}
 
 
 def configuration_text(world: World) -> str:
@@ -51,9 +61,11 @@ def _cell(world: World) -> str:
 
 
 def _tomography(world: World) -> str:
-    lines = [
-        "[tomography]",
-        'files = "raw/tomo/*.nxs"',
+    layout = world.settings.tomography.layout
+    lines = ["[tomography]", f'files = "raw/tomo/{_TOMOGRAPHY[layout]}"']
+    if layout == "tiff":
+        lines += [f"pixel_size_um = {_number(world.settings.detector.pixel_um)}", 'times = "scans.csv"']
+    lines += [
         'phases = ["void", "electrolyte", "anode"]',
     ]
     bumps, grains = track_names(world.cell)
@@ -92,7 +104,7 @@ def _diffraction(world: World) -> str:
     slits = ", ".join(_number(value) for value in given.slits_um)
     return "\n".join([
         "[diffraction]",
-        'files = "raw/edd/*.med"',
+        f'files = "raw/edd/*.{_DIFFRACTION[given.layout]}"',
         f"two_theta_deg = {_number(given.two_theta_deg)}",
         f'phases = ["{anode.host}", "{anode.alloy}"]',
         f"time_zone = {_quoted(world.settings.time_zone)}",
@@ -102,9 +114,24 @@ def _diffraction(world: World) -> str:
 
 def _electrochemistry(world: World) -> str:
     given = world.settings.cycler
-    lines = ["[electrochemistry]", 'files = "raw/echem/*.csv"', 'positive_current = "charge"']
+    named = "*.csv" if given.layout == "bdf" else "cell.mpt"
+    files = f'["raw/echem/{named}", "raw/echem/impedance.mpt"]' if given.impedance else f'"raw/echem/{named}"'
+    lines = ["[electrochemistry]", f"files = {files}", 'positive_current = "charge"']
+    if given.layout == "mpt" or given.impedance:
+        lines.append(f"time_zone = {_quoted(world.settings.time_zone)}")
     if given.clock_offset_s:
         lines.append(f"clock_offset_s = {_number(given.clock_offset_s)}")
     if given.clock_drift_ppm:
         lines.append(f"clock_drift_ppm = {_number(given.clock_drift_ppm)}")
     return "\n".join(lines)
+
+
+def write_times(world: World, scans: Sequence[int], files: Sequence[str], path: Path) -> Path:
+    """The table of times for scans whose files have none: file, start, end."""
+    rows = ["file,start,end"]
+    for index, file in zip(scans, files, strict=True):
+        start = world.epoch + np.timedelta64(round(scan_start(world.settings, index) * 1e9), "ns")
+        end = start + np.timedelta64(round(world.settings.tomography.duration_s * 1e9), "ns")
+        rows.append(f"{file},{to_text(start)},{to_text(end)}")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from operando.twin import faults as faulty
 from operando.twin import truth
-from operando.twin.configuration import configuration_text
+from operando.twin.configuration import configuration_text, write_times
 from operando.twin.cycler import Record, record
 from operando.twin.detector import Camera, ring_current
 from operando.twin.presets import load
@@ -17,8 +18,11 @@ from operando.twin.settings import Experiment
 from operando.twin.spectrometer import Measured
 from operando.twin.tomography import Scanner
 from operando.twin.world import World
-from operando.twin.writers import bdf, med, nxtomo
+from operando.twin.writers import bdf, dataexchange, med, mpt, nexus, nxtomo, spec, tiff
 from operando.twin.writers.counted import Counted
+
+_TOMOGRAPHY = {"nxtomo": (nxtomo.write, ".nxs"), "dataexchange": (dataexchange.write, ".h5"), "tiff": (tiff.write, "")}
+_DIFFRACTION = {"med": (med.write, ".med"), "spec": (spec.write, ".spec"), "nexus": (nexus.write, ".nxs")}
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being made, how many are done, and of how many."""
@@ -44,6 +48,7 @@ def simulate(
     """
     settings = settled(_adapted(load(preset_or_toml, scenario), binning, seed))
     world, told = World(settings), progress or (lambda what, done, total: None)
+    faulty.check(faults)
     out = Path(out)
     chosen = _chosen(settings, scans)
     tomography = _write_scans(world, chosen, out, told)
@@ -57,6 +62,10 @@ def simulate(
     written = truth.write(out / "truth", world, chosen, found, cycler)
     configuration = out / "operando.toml"
     configuration.write_text(configuration_text(world), encoding="utf-8")
+    if settings.tomography.layout == "tiff":
+        write_times(world, chosen, files["tomography"], out / "scans.csv")
+    if faults:
+        faulty.apply(out, faults)
     return [*tomography, *diffraction, *electrochemistry, configuration, *written]
 
 
@@ -92,6 +101,7 @@ def _chosen(settings: Experiment, scans: int | Sequence[int] | None) -> list[int
 
 def _write_scans(world: World, chosen: list[int], out: Path, told: Progress) -> list[Path]:
     folder = out / "raw" / "tomo"
+    write, suffix = _TOMOGRAPHY[world.settings.tomography.layout]
     scanner = Scanner(
         world.settings, world.cell, Camera(world.settings.detector, world.settings.seed), world.spectrum,
         world.scene, world.epoch,
@@ -100,7 +110,8 @@ def _write_scans(world: World, chosen: list[int], out: Path, told: Progress) -> 
     for done, index in enumerate(chosen):
         told("scans", done, len(chosen))
         folder.mkdir(parents=True, exist_ok=True)
-        written.append(nxtomo.write(folder / f"scan_{index:04d}.nxs", scanner.frames(index)))
+        path = folder / f"scan_{index:04d}{suffix}"
+        written.append(write(path, scanner.frames(index)))
     told("scans", len(chosen), len(chosen))
     return written
 
@@ -109,6 +120,7 @@ def _write_spectra(world: World, out: Path, told: Progress) -> tuple[list[Path],
     given = world.settings.spectrometer
     if not given.enabled:
         return [], []
+    write, suffix = _DIFFRACTION[given.layout]
     folder = out / "raw" / "edd"
     folder.mkdir(parents=True, exist_ok=True)
     written, found = [], []
@@ -117,7 +129,8 @@ def _write_spectra(world: World, out: Path, told: Progress) -> tuple[list[Path],
         seen = world.seen(index)
         measured = world.instrument.measure(seen.phases, given.duration_s, seen.conditions, (index,))
         found.append(measured)
-        written.append(med.write(folder / f"spectrum_{index:04d}.med", _counted(world, index, measured)))
+        path = folder / f"spectrum_{index:04d}{suffix}"
+        written.append(write(path, _counted(world, index, measured)))
     told("spectra", len(written), len(written))
     return written, found
 
@@ -125,7 +138,6 @@ def _write_spectra(world: World, out: Path, told: Progress) -> tuple[list[Path],
 def _counted(world: World, index: int, measured: Measured) -> Counted:
     start = float(world.spectrum_times[index])
     utc = world.epoch + np.timedelta64(round(start * 1e9), "ns")
-    moment = datetime.fromtimestamp(utc.astype("datetime64[us]").astype("int64") * 1e-6, UTC)
     return Counted(
         title=world.settings.title,
         counts=measured.counts,
@@ -133,7 +145,7 @@ def _counted(world: World, index: int, measured: Measured) -> Counted:
         live_s=measured.live_s,
         coefficients=world.instrument.coefficients(),
         two_theta_deg=world.instrument.two_theta(),
-        start=moment.astimezone(ZoneInfo(world.settings.time_zone)).replace(tzinfo=None),
+        start=_local(world, start),
         utc=utc,
         ring_current_ma=float(ring_current(world.settings.beam, start + 3600.0)),
     )
@@ -146,5 +158,17 @@ def _write_record(world: World, out: Path) -> tuple[list[Path], Record | None]:
     folder = out / "raw" / "echem"
     folder.mkdir(parents=True, exist_ok=True)
     cycler = record(given, world.protocol, world.capacity_mah, world.contact, world.settings.seed)
-    path = bdf.write(folder / "cell.csv", cycler, world.epoch, world.settings.cell.temperature_c)
-    return [path], cycler
+    if given.layout == "bdf":
+        written = [bdf.write(folder / "cell.csv", cycler, world.epoch, world.settings.cell.temperature_c)]
+    else:
+        written = [mpt.write(folder / "cell.mpt", cycler, _local(world, float(cycler.clock[0])))]
+    if given.impedance:
+        written.append(mpt.write_impedance(folder / "impedance.mpt", world.impedance(), _local(world, 0.0)))
+    return written, cycler
+
+
+def _local(world: World, seconds: float) -> datetime:
+    """Local time, without a zone, of a moment since the start."""
+    utc = world.epoch + np.timedelta64(round(seconds * 1e9), "ns")
+    moment = datetime.fromtimestamp(utc.astype("datetime64[us]").astype("int64") * 1e-6, UTC)
+    return moment.astimezone(ZoneInfo(world.settings.time_zone)).replace(tzinfo=None)

@@ -120,6 +120,7 @@ def attenuation(name: str, energies: np.ndarray, relative_density: float = 1.0) 
     return relative_density * known.density_g_per_cm3 * _tabulated(known.formula, tuple(energies)) / UM_PER_CM
 
 
+@cache
 def material(name: str, temperature_c: float) -> matter.Material:
     """A material at the cell's temperature."""
     return at_temperature(load(name), temperature_c)

@@ -7,7 +7,7 @@ import numpy as np
 
 from operando.model.clock import parse_time
 from operando.model.constants import FARADAY_MAH_PER_MOL
-from operando.twin import scenarios
+from operando.twin import impedance, scenarios
 from operando.twin.beam import Spectrum, camera_spectrum
 from operando.twin.cell import State, TwinCell
 from operando.twin.detector import ring_current
@@ -135,3 +135,20 @@ class World:
     def lithium_mol(self, seconds: float) -> float:
         """Moles of lithium taken up since the start."""
         return float(self.protocol.stored(seconds)) / FARADAY_MAH_PER_MOL
+
+    def impedance(self) -> list[impedance.Spectrum]:
+        """Impedance of the cell at the start of every rest, with the contact that is left."""
+        cell = self.settings.cell
+        electrolyte = impedance.electrolyte_resistance(
+            cell.electrolyte.thickness_um, self.cell.area, cell.electrolyte.conductivity_S_per_cm
+        )
+        generator = np.random.default_rng([self.settings.seed, 71])
+        found = []
+        for n, kind in enumerate(self.protocol.kind):
+            if kind != "rest":
+                continue
+            start = float(self.protocol.edges[n])
+            left = max(float(self.contact(np.array([start]))[0]), 0.02)
+            transfer = self.settings.cycler.transfer_ohm / left
+            found.append(impedance.spectrum(electrolyte, transfer, start, 1.5, generator))
+        return found
