@@ -1,6 +1,7 @@
 """What follows from a structure: volumes, spacings and the list of powder lines."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -98,14 +99,22 @@ def lines(material: Material, d_min: float, d_max: float = np.inf) -> tuple[Line
         return _listed(material, d_min, d_max)
     if material.cell is None or material.space_group is None:
         raise ConfigurationError(f"{material.name}: it has no lattice and so no diffraction lines; leave it out.")
+    rounded = np.floor(d_min * 50.0) / 50.0
+    return tuple(line for line in _all_lines(material, max(float(rounded), 0.1)) if d_min <= line.d <= d_max)
+
+
+@lru_cache(maxsize=256)
+def _all_lines(material: Material, d_min: float) -> tuple[Line, ...]:
+    """Lines of a lattice; cached, since a series asks for the same ones again and again."""
     hkl, multiplicity = _unique_reflections(material, d_min)
+    assert material.cell is not None
     spacing = d_spacing(hkl, material.cell)
     intensity = multiplicity * _squared_structure_factors(material, hkl, spacing)
     merged = _merge(hkl, multiplicity, spacing, intensity)
-    strongest = np.nanmax([line.intensity for line in merged], initial=0.0) if material.intensities == "atoms" else 0.0
-    return tuple(
-        line for line in merged if line.d <= d_max and not line.intensity < max(_NO_INTENSITY * strongest, 1e-300)
-    )
+    if material.intensities != "atoms":
+        return tuple(merged)
+    weakest = _NO_INTENSITY * max((line.intensity for line in merged), default=0.0)
+    return tuple(line for line in merged if line.intensity > weakest)
 
 
 def _listed(material: Material, d_min: float, d_max: float) -> tuple[Line, ...]:

@@ -33,7 +33,8 @@ CORRECTED = Contract(
 
 LINES = Contract(
     "lines",
-    "diffraction lines of the named phases, from the joint model; coordinates phase, h, k, l, element along line",
+    "diffraction lines of the named phases, from the joint model; coordinates phase, h, k, l, element along line; "
+    "element -1 is the sum over the good elements",
     {
         "d": Variable(("line",), "angstrom", "lattice spacing from the joint fit", "std"),
         "area": Variable(("line",), "count", "counts × real time / live time", "std"),
@@ -49,6 +50,12 @@ LATTICE = Contract(
         "cell": Variable(("phase", "edge"), "angstrom", "a, b, c", "std"),
         "presence": Variable(
             ("phase",), "1", "log-likelihood gain of the phase over its absence, per degree of freedom"
+        ),
+        "there": Variable(
+            ("phase",), "1", "true where the phase is found at the stated false-alarm rate", optional=True
+        ),
+        "cell_element": Variable(
+            ("element", "phase", "edge"), "angstrom", "a, b, c as each element sees them", "std", optional=True
         ),
         "deviance": Variable((), "1", "Poisson deviance per degree of freedom of the joint fit"),
     },

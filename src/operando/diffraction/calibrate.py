@@ -1,0 +1,84 @@
+"""Step ``calibrate``: energy scale, diffraction angle, good elements and resolution that the series shares."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+import xarray as xr
+
+from operando.diffraction.corrections import corrected, why_unusable
+from operando.diffraction.element import GERMANIUM_RESOLUTION, FitParameters, fit_spectrum
+from operando.model.errors import ConfigurationError
+from operando.model.material import Material
+from operando.model.products.diffraction import CALIBRATION, Calibration
+from operando.model.products.raw import Spectrum
+from operando.model.step import First, Setting, step
+
+_FIRST_GUESS_DOUBT = 0.7
+
+
+@step(version=1)
+def calibrate(
+    spectrum: First[Spectrum],
+    phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
+    two_theta_deg: Annotated[float | None, Setting("diffraction.two_theta_deg")],
+) -> Calibration:
+    """Take the file's energy scale and angle, find dead elements, and measure the resolution on the first spectrum.
+
+    The file's 2θ goes first, ``two_theta_deg`` fills in. Raises ``ConfigurationError`` where neither is known.
+    """
+    start = from_file(spectrum, two_theta_deg)
+    if not phases or not start["good"].values.any():
+        return start
+    return start.assign(
+        resolution=(("element", "term"), measured_resolution(spectrum, start, phases), {"units": "keV"})
+    )
+
+
+def from_file(spectrum: xr.Dataset, two_theta_deg: float | None) -> xr.Dataset:
+    """Calibration as the file has it, with the resolution of a common germanium detector."""
+    file = str(spectrum.attrs.get("file", "spectrum"))
+    counts = np.asarray(spectrum["counts"].values, float)
+    coefficients = np.asarray(spectrum["energy_coefficients"].values, float)
+    two_theta = known_two_theta(np.asarray(spectrum["two_theta"].values, float), two_theta_deg, file)
+    reasons = [why_not(counts[e], coefficients[e], two_theta[e]) for e in range(len(counts))]
+    attrs = {key: spectrum.attrs[key] for key in ("file",) if key in spectrum.attrs}
+    return CALIBRATION.new(
+        attrs={**attrs, "warnings": [f"{file}: element {e} is not used: {r}" for e, r in enumerate(reasons) if r]},
+        energy_coefficients=coefficients,
+        two_theta=two_theta,
+        two_theta_std=np.full(len(counts), np.nan),
+        good=np.array([not reason for reason in reasons]),
+        resolution=np.tile(GERMANIUM_RESOLUTION, (len(counts), 1)),
+        reason=np.array(reasons, dtype=str),
+    )
+
+
+def known_two_theta(in_file: np.ndarray, configured: float | None, file: str) -> np.ndarray:
+    """Diffraction angle (elements,) in degrees: the file's, else the configured one."""
+    if configured is not None and not 0.0 < configured < 180.0:
+        raise ConfigurationError(f"two_theta_deg = {configured:g} is no diffraction angle; give degrees from 0 to 180.")
+    usable = np.isfinite(in_file) & (in_file > 0.0) & (in_file < 180.0)
+    if configured is None and not usable.any():
+        raise ConfigurationError(f"{file}: it has no diffraction angle; add two_theta_deg = … to [diffraction].")
+    return np.where(usable, in_file, np.nan if configured is None else configured)
+
+
+def why_not(counts: np.ndarray, coefficients: np.ndarray, two_theta: float) -> str:
+    """Reason why an element can't be used in the whole series, or nothing."""
+    channel = np.arange(len(counts), dtype=float)
+    slope = sum(order * c * channel ** (order - 1) for order, c in enumerate(coefficients) if order)
+    if not np.isfinite(coefficients).all() or not np.all(np.asarray(slope) > 0.0):
+        dead = why_unusable(counts)
+        return dead if dead.startswith("dead") else "it has no energy scale that grows with the channel"
+    return "" if np.isfinite(two_theta) else "it has no diffraction angle"
+
+
+def measured_resolution(spectrum: xr.Dataset, start: xr.Dataset, phases: Sequence[Material]) -> np.ndarray:
+    """Resolution terms (elements, 2) from a fit of the spectrum in which they are nearly free; rounded to be stable."""
+    resolution = start["resolution"].values.copy()
+    params = FitParameters(resolution_doubt=_FIRST_GUESS_DOUBT, free_lines=False)
+    for one in fit_spectrum(corrected(spectrum, start), start, phases, params):
+        if one.fit.converged:
+            resolution[one.element] = [float(f"{term:.3g}") for term in one.resolution()]
+    return resolution

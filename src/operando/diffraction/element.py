@@ -1,0 +1,199 @@
+"""Everything the spectra of one exposure say together: each detector element fitted, phases placed in all at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from operando.diffraction.extra import unexplained, with_lines
+from operando.diffraction.fluorescence import elements_of, in_range
+from operando.diffraction.geometry import energy_times_d
+from operando.diffraction.locate import locate
+from operando.diffraction.pawley import (
+    FWHM_SQUARED,
+    Fit,
+    Priors,
+    Problem,
+    State,
+    build,
+    first_guess,
+    solve,
+    solve_linear,
+)
+from operando.diffraction.phases import Pattern, pattern, tie_unresolved
+from operando.model.errors import ConfigurationError
+from operando.model.material import Material
+from operando.model.parameters import Parameters
+
+GERMANIUM_RESOLUTION = (0.25, 5.545 * 0.11 * 0.00296)
+"""FWHM² = r0² + r1 E of a common germanium detector: electronic noise, and 5.545 × Fano factor × pair energy (keV)."""
+
+
+class FitParameters(Parameters):
+    """How spectra are fitted."""
+
+    energy_min_kev: float = Field(18.0, ge=1.0, le=200.0, description="lowest energy that is fitted, keV")
+    energy_max_kev: float = Field(120.0, ge=5.0, le=400.0, description="highest energy that is fitted, keV")
+    knot_spacing_kev: float = Field(6.0, ge=0.5, le=50.0, description="spacing of the background's knots, keV")
+    search_reach: float = Field(
+        0.02, ge=0.0, le=0.1, description="relative range of lattices searched about the catalogue's"
+    )
+    search_doubt: float = Field(
+        0.008, gt=0.0, le=0.1, description="relative standard deviation expected of the catalogue's lattices"
+    )
+    lattice_doubt: float = Field(
+        2.5e-3, gt=0.0, le=0.05, description="relative standard deviation of an edge about where its phase was found"
+    )
+    resolution_doubt: float = Field(0.3, gt=0.0, le=2.0, description="relative standard deviation of the line widths")
+    weakest_line: float = Field(
+        0.01, ge=0.0, le=1.0, description="lines below this share of the strongest are left out"
+    )
+    most_lines: int = Field(40, ge=1, le=500, description="lines of a phase at most, the strongest (or widest) ones")
+    unindexed_significance: float = Field(
+        5.0, ge=3.0, description="standard deviations a peak that no phase explains must stand out to be fitted along"
+    )
+    most_unindexed: int = Field(25, ge=0, le=200, description="unexplained peaks fitted along at most")
+    fluorescence: tuple[str, ...] = Field(
+        (), description="elements whose fluorescence lines are fitted besides those of the phases, e.g. Pb, W"
+    )
+    false_alarm_rate: float = Field(1e-3, gt=0.0, lt=0.5, description="chance that an absent phase is reported")
+    free_lines: bool = Field(True, description="also fit each line alone, to show what a naive analysis would say")
+
+
+@dataclass(frozen=True)
+class ElementFit:
+    """The fit of one detector element; ``named`` counts the phases before the unexplained lines."""
+
+    element: int
+    problem: Problem
+    fit: Fit
+    named: int
+    fluorescence: tuple[str, ...]
+
+    def areas(self, phase: int) -> tuple[np.ndarray, np.ndarray]:
+        """Areas of the phase's groups of lines and their covariance."""
+        ends = np.cumsum([0, *self.problem.group_sizes])
+        part = slice(int(ends[phase]), int(ends[phase + 1]))
+        return self.fit.state.areas[part], self.fit.covariance[part, part]
+
+    def stretch(self, phase: int) -> tuple[np.ndarray, np.ndarray]:
+        """Relative stretch of the phase's free edges and its covariance."""
+        columns = self.problem.lattice_slices[phase]
+        offset = len(self.fit.state.areas) + len(self.fit.state.smooth)
+        part = slice(columns.start + offset, columns.stop + offset)
+        return self.fit.state.shapes[columns], self.fit.covariance[part, part]
+
+    def resolution(self) -> tuple[float, float]:
+        """FWHM² = r0² + r1 E as fitted."""
+        edges = self.problem.lattice_slices[-1].stop if self.problem.patterns else 0
+        terms = self.fit.state.shapes[edges : edges + 2]
+        r0, r1 = self.problem.resolution
+        return float(r0 * np.exp(terms[0] / 2.0)), float(r1 * np.exp(terms[1]))
+
+    def evidence(self, phase: int) -> tuple[float, int]:
+        """Log-likelihood that the phase gains over its absence (quadratic approximation), and its groups of lines."""
+        areas, covariance = self.areas(phase)
+        seen = areas > 0.0
+        if not seen.any():
+            return 0.0, len(areas)
+        inner = covariance[np.ix_(seen, seen)]
+        scale = np.sqrt(np.diag(inner))
+        solved = np.linalg.lstsq(inner / np.outer(scale, scale), areas[seen] / scale, rcond=1e-10)[0]
+        return max(0.0, 0.5 * float(areas[seen] / scale @ solved)), len(areas)
+
+
+def fit_spectrum(
+    corrected: xr.Dataset, calibration: xr.Dataset, materials: Sequence[Material], params: FitParameters
+) -> list[ElementFit]:
+    """Fit all good elements of one spectrum; empty where none is good.
+
+    Raises ``ConfigurationError`` for materials without lines in the fitted range.
+    """
+    elements = np.flatnonzero(corrected["good"].values)
+    problems = [_problem(corrected, calibration, int(element), materials, params) for element in elements]
+    if not problems:
+        return []
+    located = locate(problems, params.search_reach, params.search_doubt)
+    names = tuple(in_range(_fluorescing(materials, params), params.energy_min_kev, params.energy_max_kev)[3])
+    return [
+        ElementFit(int(element), *_with_unexplained(problem, state, params), len(materials), names)
+        for element, (problem, state) in zip(elements, located, strict=True)
+    ]
+
+
+def _fluorescing(materials: Sequence[Material], params: FitParameters) -> tuple[str, ...]:
+    return tuple(sorted({*elements_of(materials), *params.fluorescence}))
+
+
+def _problem(
+    corrected: xr.Dataset,
+    calibration: xr.Dataset,
+    element: int,
+    materials: Sequence[Material],
+    params: FitParameters,
+) -> Problem:
+    energy = corrected["energy"].values[element]
+    used = (energy >= params.energy_min_kev) & (energy <= params.energy_max_kev)
+    if used.sum() < 50:
+        raise ConfigurationError(
+            f"{corrected.attrs.get('file', 'spectrum')}: element {element} has {int(used.sum())} channels between "
+            f"{params.energy_min_kev:g} and {params.energy_max_kev:g} keV; change energy_min_kev or energy_max_kev."
+        )
+    product = float(energy_times_d(float(calibration["two_theta"].values[element])))
+    resolution = tuple(float(term) for term in calibration["resolution"].values[element])
+    low, high = float(energy[used][0]), float(energy[used][-1])
+    fluorescence = in_range(_fluorescing(materials, params), low, high)[:3]
+    return build(
+        counts=corrected["counts"].values[element][used],
+        energy=energy[used],
+        background=corrected["background"].values[element][used],
+        patterns=[_pattern(one, product, (low, high), resolution, params) for one in materials],
+        energy_times_d=product,
+        resolution=(resolution[0], resolution[1]),
+        fluorescence=fluorescence,
+        priors=Priors(lattice=params.lattice_doubt, resolution=params.resolution_doubt),
+        knot_spacing_kev=params.knot_spacing_kev,
+    )
+
+
+def _pattern(
+    material: Material,
+    product: float,
+    window: tuple[float, float],
+    resolution: tuple[float, ...],
+    params: FitParameters,
+) -> Pattern:
+    margin = 1.0 + params.search_reach
+    free = pattern(
+        material, product / window[1] * margin, product / window[0] / margin, params.weakest_line, params.most_lines
+    )
+    energy = product / free.d
+    return tie_unresolved(free, 0.4 * np.sqrt(resolution[0] ** 2 + resolution[1] * energy) / energy)
+
+
+def _with_unexplained(problem: Problem, state: State, params: FitParameters) -> tuple[Problem, Fit]:
+    """Add lines that no phase explains before the shapes are freed, so that no lattice is drawn to them."""
+    current, pearson, fit = state, 1.0, None
+    left = params.most_unindexed
+    for significance in (params.unindexed_significance + 3.0, *(params.unindexed_significance,) * 3):
+        found = unexplained(problem, current, pearson, significance, left)
+        if len(found) == 0 and fit is not None:
+            break
+        left -= len(found)
+        problem, current = with_lines(problem, current, found)
+        guess = first_guess(problem, current)
+        current = solve_linear(problem, replace(current, areas=np.where(current.areas > 0, current.areas, guess)))
+        fit = solve(problem, current)
+        current, pearson = fit.state, fit.pearson
+    assert fit is not None
+    return problem, fit
+
+
+def fwhm(resolution: tuple[float, float], energy: np.ndarray | float) -> np.ndarray:
+    """Full width at half maximum in keV of the detector at an energy in keV."""
+    return np.sqrt(resolution[0] ** 2 + resolution[1] * np.asarray(energy, float))
+
+
+__all__ = ["FWHM_SQUARED", "GERMANIUM_RESOLUTION", "ElementFit", "FitParameters", "fit_spectrum", "fwhm"]

@@ -1,0 +1,209 @@
+"""Step ``fit``: all lines of all named phases of one spectrum at once, with one lattice a phase."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+import xarray as xr
+
+from operando.diffraction.element import ElementFit, FitParameters, fit_spectrum
+from operando.diffraction.merge import LineTable, Merged, free_line, line_areas, line_spacings, measured, merge
+from operando.diffraction.pawley import STRONG
+from operando.diffraction.phases import Pattern
+from operando.model.contract import warnings_of
+from operando.model.material import Material
+from operando.model.products.diffraction import LATTICE, LINES, Calibration, Corrected, Lattice, Lines
+from operando.model.step import Setting, step
+
+
+@step(version=1)
+def fit(
+    corrected: Corrected,
+    calibration: Calibration,
+    phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
+    params: FitParameters,
+) -> tuple[Lines, Lattice]:
+    """Fit every element of the spectrum with all phases together (Poisson likelihood, free areas, Pawley).
+
+    Neighbouring lines of different phases share their counts as the lattices demand, so that more of one phase is
+    not taken for strain of another. Each spectrum is fitted from the same start, independent of the others.
+    Lines that no phase explains are fitted along and listed in the warnings.
+    """
+    materials = phases or ()
+    fits = fit_spectrum(corrected, calibration, materials, params) if materials else []
+    merged = [merge(fits, number, params) for number in range(len(materials))] if fits else []
+    table = _table(corrected, fits, merged, materials, params)
+    attrs = {key: corrected.attrs[key] for key in ("frame", "file") if key in corrected.attrs}
+    notes = [*warnings_of(corrected), *_notes(corrected, fits, merged, materials)]
+    return (
+        _lines(table, {**attrs, "warnings": notes, "unindexed_kev": unindexed(fits)}),
+        _lattice(fits, merged, materials, params, attrs, len(corrected["good"])),
+    )
+
+
+def _table(
+    corrected: xr.Dataset,
+    fits: Sequence[ElementFit],
+    merged: Sequence[Merged],
+    materials: Sequence[Material],
+    params: FitParameters,
+) -> LineTable:
+    table = LineTable([], [], [], [])
+    scale = corrected["scale"].values
+    for phase in range(len(merged)):
+        _add_summed(table, fits, merged[phase], phase, scale, materials[phase].name)
+        if len(fits) > 1:
+            for one in fits:
+                _add_element(table, one, phase, float(scale[one.element]), materials[phase].name, params)
+    return table if len(fits) != 1 else _with_free(table, fits[0], merged, params)
+
+
+def _add_summed(
+    table: LineTable, fits: Sequence[ElementFit], together: Merged, phase: int, scale: np.ndarray, name: str
+) -> None:
+    """Lines of the phase summed over the elements; only those that every element's range holds are summed."""
+    first = fits[0].problem.patterns[phase]
+    d, d_std = line_spacings(fits[0], phase, together.stretch, together.covariance)
+    for row, hkl in enumerate(first.hkl):
+        area, variance = 0.0, 0.0
+        for one in fits:
+            same = np.flatnonzero((one.problem.patterns[phase].hkl == hkl).all(axis=1))
+            areas, stds = line_areas(one, phase, float(scale[one.element]))
+            area += float(areas[same[0]]) if len(same) else np.nan
+            variance += float(stds[same[0]]) ** 2 if len(same) else np.nan
+        table.add(name, hkl, -1, (float(d[row]), float(d_std[row]), area, float(np.sqrt(variance)), np.nan, np.nan))
+
+
+def _add_element(table: LineTable, one: ElementFit, phase: int, scale: float, name: str, params: FitParameters) -> None:
+    pattern = one.problem.patterns[phase]
+    stretch, covariance = one.stretch(phase)
+    d, d_std = line_spacings(one, phase, stretch, covariance)
+    if not measured(one, phase, params):
+        d, d_std = np.full_like(d, np.nan), np.full_like(d, np.nan)
+    areas, stds = line_areas(one, phase, scale)
+    nothing = np.full_like(d, np.nan)
+    free, free_std = free_line(one, phase) if params.free_lines else (nothing, nothing)
+    for row, hkl in enumerate(pattern.hkl):
+        values = (d[row], d_std[row], areas[row], stds[row], free[row], free_std[row])
+        table.add(name, hkl, one.element, tuple(float(x) for x in values))  # type: ignore[arg-type]
+
+
+def _with_free(table: LineTable, one: ElementFit, merged: Sequence[Merged], params: FitParameters) -> LineTable:
+    """A detector of one element has one row a line, with the naive fit in it."""
+    if not params.free_lines:
+        return table
+    free = [free_line(one, phase) for phase in range(len(merged))]
+    d_free = np.concatenate([part[0] for part in free])
+    d_free_std = np.concatenate([part[1] for part in free])
+    values = [(*row[:4], float(a), float(b)) for row, a, b in zip(table.values, d_free, d_free_std, strict=True)]
+    return LineTable(table.phase, table.hkl, table.element, values)
+
+
+def _lines(table: LineTable, attrs: dict[str, object]) -> xr.Dataset:
+    values = np.array(table.values, float).reshape(-1, 6)
+    hkl = np.array(table.hkl, int).reshape(-1, 3)
+    return LINES.new(
+        coords={
+            "phase": ("line", np.array(table.phase, dtype=str), "text"),
+            "h": ("line", hkl[:, 0]),
+            "k": ("line", hkl[:, 1]),
+            "l": ("line", hkl[:, 2]),
+            "element": ("line", np.array(table.element, int)),
+        },
+        attrs=attrs,
+        **dict(zip(("d", "d_std", "area", "area_std", "d_free", "d_free_std"), values.T, strict=True)),
+    )
+
+
+def _lattice(
+    fits: Sequence[ElementFit],
+    merged: Sequence[Merged],
+    materials: Sequence[Material],
+    params: FitParameters,
+    attrs: dict[str, object],
+    elements: int,
+) -> xr.Dataset:
+    cell, cell_std = np.full((2, len(materials), 3), np.nan)
+    by_element, by_element_std = np.full((2, elements, len(materials), 3), np.nan)
+    presence, deviance = np.zeros(len(materials)), np.nan
+    for phase, together in enumerate(merged):
+        pattern = fits[0].problem.patterns[phase]
+        cell[phase], cell_std[phase] = _edges(pattern, together.stretch, together.covariance)
+        presence[phase] = together.gain / together.groups
+        for one in fits:
+            if measured(one, phase, params):
+                pair = _edges(pattern, *one.stretch(phase))
+                by_element[one.element, phase], by_element_std[one.element, phase] = pair
+    if fits:
+        deviance = sum(one.fit.deviance for one in fits) / sum(one.fit.freedom for one in fits)
+    return LATTICE.new(
+        coords={
+            "phase": ("phase", np.array([one.name for one in materials], dtype=str), "text"),
+            "edge": ("edge", np.array(["a", "b", "c"]), "text"),
+        },
+        attrs=attrs,
+        cell=cell,
+        cell_std=cell_std,
+        cell_element=by_element,
+        cell_element_std=by_element_std,
+        presence=presence,
+        there=np.array([one.there for one in merged] or [False] * len(materials)),
+        deviance=np.float64(deviance),
+    )
+
+
+def _edges(pattern: Pattern, stretch: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    edges = list(pattern.edges)
+    nominal = np.array(pattern.cell)
+    return nominal * (1.0 + stretch[edges]), nominal * np.sqrt(np.diag(covariance))[edges]
+
+
+def _widest_strong(pattern: Pattern, spread: float) -> str:
+    row = int(np.flatnonzero(pattern.intensity >= STRONG * pattern.intensity.max())[0])
+    indices = "".join(str(index) for index in pattern.hkl[row])
+    return f"d({indices}) of {pattern.name} differs by up to {spread * pattern.d[row]:.4f} Å"
+
+
+def unindexed(fits: Sequence[ElementFit]) -> list[float]:
+    """Energies in keV of clear lines that no phase explains, seen by most elements; rounded to 10 eV."""
+    seen: list[float] = []
+    for one in fits:
+        for number in range(one.named, len(one.problem.patterns)):
+            area, covariance = one.areas(number)
+            if area[0] > 8.0 * np.sqrt(covariance[0, 0]):
+                stretch = one.stretch(number)[0]
+                seen.append(float(one.problem.energy_times_d / (one.problem.patterns[number].d[0] * (1 + stretch[0]))))
+    return _common(sorted(seen), len(fits))
+
+
+def _common(energies: list[float], elements: int) -> list[float]:
+    groups: list[list[float]] = []
+    for energy in energies:
+        if groups and energy - groups[-1][-1] < 0.2:
+            groups[-1].append(energy)
+        else:
+            groups.append([energy])
+    return [round(float(np.mean(group)), 2) for group in groups if 2 * len(group) > elements]
+
+
+def _notes(
+    corrected: xr.Dataset, fits: Sequence[ElementFit], merged: Sequence[Merged], materials: Sequence[Material]
+) -> list[str]:
+    file = str(corrected.attrs.get("file", "spectrum"))
+    if not fits:
+        return [f"{file}: no detector element can be used, so nothing is fitted"] if materials else []
+    notes = [
+        f"{file}: {_widest_strong(fits[0].problem.patterns[n], one.spread)} between the elements; "
+        "a 2θ calibration would bring them together"
+        for n, one in enumerate(merged)
+        if one.there and len(fits) > 1
+    ]
+    failed = [str(one.element) for one in fits if not one.fit.converged]
+    if failed:
+        notes.append(
+            f"{file}: the fit of element {', '.join(failed)} did not converge; its intervals are not to be trusted"
+        )
+    lost = unindexed(fits)
+    if lost:
+        notes.append(f"{file}: no phase explains the lines at {', '.join(f'{energy:.2f}' for energy in lost)} keV")
+    return notes
