@@ -7,7 +7,77 @@ part of one complex sinogram, and comes back as the real and the imaginary part 
 import numba
 import numpy as np
 
-LANES = 16
+from operando.tomography._fft_kernels import (
+    LANES,
+    add_rotated,
+    add_scaled,
+    aligned,
+    copy_point,
+    copy_swapped,
+    rotate_point,
+    spread_point,
+    transform,
+)
+
+__all__ = ["LANES", "aligned", "spread_tile", "to_lines", "transform_columns", "transform_rows"]
+
+BLOCK = 16
+"""Columns of the image that are written at once: one cache line."""
+
+
+@numba.njit(cache=True, nogil=True)
+def to_lines(
+    sinograms: np.ndarray,
+    response: np.ndarray,
+    shift: np.ndarray,
+    tail: np.ndarray,
+    width: int,
+    radices: np.ndarray,
+    tables: np.ndarray,
+    points: np.ndarray,
+    other: np.ndarray,
+    coarse: np.ndarray,
+    lines: np.ndarray,
+    zero: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Transform and filter the projections ``first:last`` of up to sixteen sinograms (slice, angle, column).
+
+    ``response`` (angle, frequency ≥ 0, 2): filter, shift and weight; ``shift`` the same without the filter, and
+    ``tail`` (mode, bin, 2) from bins of ``width`` columns to the lowest frequencies (see ``gridding``).
+    ``points``, ``other`` (size, lane) and ``coarse`` (bin, lane) are room to work in. Writes ``lines`` (angle,
+    frequency from 1 - size/2 to size/2 - 1, lane) without their zero frequency, which goes to ``zero`` (angle, lane).
+    """
+    slices, _, columns = sinograms.shape
+    size = points.shape[0]
+    half = size // 2 - 1
+    lowest = tail.shape[0] // 2
+    for angle in range(first, last):
+        points[:] = 0
+        for lane in range(slices):
+            for column in range(columns):
+                points[column, lane] = sinograms[lane, angle, column]
+        coarse[:] = 0
+        for column in range(columns):
+            for lane in range(LANES):
+                coarse[column // width, lane] += points[column, lane]
+        flipped = transform(points, other, radices, tables)
+        spectrum = other if flipped else points
+        line = lines[angle]
+        for k in range(-half, half + 1):
+            sign = np.float32(1 if k >= 0 else -1)
+            at = abs(k)
+            rotate_point(spectrum, k % size, line, k + half, response[angle, at, 0], sign * response[angle, at, 1])
+        for k in range(-lowest, lowest + 1):
+            sign = np.float32(1 if k >= 0 else -1)
+            real, imaginary = shift[angle, abs(k), 0], sign * shift[angle, abs(k), 1]
+            for b in range(coarse.shape[0]):
+                a, c = tail[k + lowest, b, 0], tail[k + lowest, b, 1]
+                add_rotated(coarse, b, line, k + half, a * real - c * imaginary, a * imaginary + c * real)
+        for lane in range(LANES):
+            zero[angle, lane] = line[half, lane]
+            line[half, lane] = 0
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -19,7 +89,17 @@ def _crossing(low: float, high: float, direction: float, first: float, last: flo
     return (low, high) if first <= 0 <= last else (1.0, 0.0)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+@numba.njit(cache=True, nogil=True, inline="always")
+def _weigh(table: np.ndarray, fraction: float, weights: np.ndarray) -> None:
+    """Interpolate the weights of the four cells around a sample."""
+    place = fraction * (table.shape[0] - 2)
+    at = int(place)
+    share = np.float32(place - at)
+    for i in range(4):
+        weights[i] = table[at, i] + share * (table[at + 1, i] - table[at, i])
+
+
+@numba.njit(cache=True, nogil=True)
 def spread_tile(
     lines: np.ndarray,
     cosines: np.ndarray,
@@ -31,7 +111,7 @@ def spread_tile(
     u_first: int,
     u_last: int,
 ) -> None:
-    """Add the samples of all radial lines to the cells ``[v_first:v_last, u_first:u_last]`` of ``grid``.
+    """Fill the cells ``[v_first:v_last, u_first:u_last]`` of ``grid`` with what all radial lines bring there.
 
     ``lines`` (angle, frequency, lane), frequency -half … half; ``grid`` (v, u, lane) with the zero frequency
     at ``half + 2``; ``table`` (fraction, 4) the weights of the four cells around a sample.
@@ -39,13 +119,14 @@ def spread_tile(
     """
     half = (lines.shape[1] - 1) // 2
     origin = half + 2
-    fine = table.shape[0] - 2
+    pitch = grid.shape[1]
+    points, cells = lines.reshape(-1, LANES), grid.reshape(-1, LANES)
     v_low, v_high = v_first - origin - 2.0, v_last - origin + 1.0
     u_low, u_high = u_first - origin - 2.0, u_last - origin + 1.0
     v_mid, u_mid = 0.5 * (v_low + v_high), 0.5 * (u_low + u_high)
     reach = np.hypot(v_high - v_low, u_high - u_low) / 2
-    weight_v = np.empty(4, np.float32)
-    weight_u = np.empty(4, np.float32)
+    weight_v, weight_u = np.empty(4, np.float32), np.empty(4, np.float32)
+    grid[v_first:v_last, u_first:u_last] = 0
     for angle in range(lines.shape[0]):
         cosine, sine = cosines[angle], sines[angle]
         if abs(u_mid * sine - v_mid * cosine) > reach:
@@ -54,19 +135,96 @@ def spread_tile(
         low, high = _crossing(low, high, cosine, u_low, u_high)
         for k in range(int(np.ceil(low)), int(np.floor(high)) + 1):
             v, u = k * sine + origin, k * cosine + origin
-            v_cell, u_cell = int(np.floor(v)), int(np.floor(u))
-            place = (v - v_cell) * fine
-            at = int(place)
-            share = np.float32(place - at)
-            for i in range(4):
-                weight_v[i] = table[at, i] + share * (table[at + 1, i] - table[at, i])
-            place = (u - u_cell) * fine
-            at = int(place)
-            share = np.float32(place - at)
-            for i in range(4):
-                weight_u[i] = table[at, i] + share * (table[at + 1, i] - table[at, i])
-            for i in range(max(0, v_first - v_cell + 1), min(4, v_last - v_cell + 1)):
-                for j in range(max(0, u_first - u_cell + 1), min(4, u_last - u_cell + 1)):
-                    weight = weight_v[i] * weight_u[j]
-                    for lane in range(LANES):
-                        grid[v_cell - 1 + i, u_cell - 1 + j, lane] += weight * lines[angle, k + half, lane]
+            v_cell, u_cell = int(v), int(u)
+            _weigh(table, v - v_cell, weight_v)
+            _weigh(table, u - u_cell, weight_u)
+            v_cell -= 1
+            u_cell -= 1
+            at = angle * lines.shape[1] + k + half
+            if v_cell >= v_first and v_cell + 4 <= v_last and u_cell >= u_first and u_cell + 4 <= u_last:
+                spread_point(points, at, cells, v_cell * pitch + u_cell, pitch, weight_v, weight_u)
+                continue
+            for i in range(max(0, v_first - v_cell), min(4, v_last - v_cell)):
+                for j in range(max(0, u_first - u_cell), min(4, u_last - u_cell)):
+                    place = (v_cell + i) * pitch + u_cell + j
+                    add_scaled(points, at, cells, place, weight_v[i] * weight_u[j])
+
+
+@numba.njit(cache=True, nogil=True)
+def fold_rows(grid: np.ndarray, first: int, last: int) -> None:
+    """Add the grid's first three rows to those one period further, columns ``first:last``."""
+    size = grid.shape[0] - 3
+    for v in range(3):
+        for u in range(first, last):
+            for lane in range(LANES):
+                grid[size + v, u, lane] += grid[v, u, lane]
+
+
+@numba.njit(cache=True, nogil=True)
+def transform_rows(
+    grid: np.ndarray,
+    columns: int,
+    radices: np.ndarray,
+    tables: np.ndarray,
+    points: np.ndarray,
+    other: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Inverse transform of the rows ``first:last``; each row's first ``columns`` points become the image's."""
+    size = points.shape[0]
+    half = size // 2 - 1
+    for v in range(first, last):
+        row = grid[v]
+        for u in range(3):
+            for lane in range(LANES):
+                row[size + u, lane] += row[u, lane]
+        for u in range(3, size + 3):
+            copy_swapped(row, u, points, (u - half - 2) % size)
+        flipped = transform(points, other, radices, tables)
+        result = other if flipped else points
+        for x in range(columns):
+            copy_point(result, (x - columns // 2) % size, row, x)
+
+
+@numba.njit(cache=True, nogil=True)
+def transform_columns(
+    grid: np.ndarray,
+    taper: np.ndarray,
+    steady: np.ndarray,
+    radius: float,
+    radices: np.ndarray,
+    tables: np.ndarray,
+    points: np.ndarray,
+    other: np.ndarray,
+    block: np.ndarray,
+    images: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Inverse transform of the columns ``first:last`` and write them as images (slice, y, x).
+
+    Divides by the kernel's transform, adds the zero frequency ``steady`` (lane) and leaves 0 outside the circle
+    of ``radius``. ``block`` (y, BLOCK, lane) is room to work in.
+    """
+    size, columns = points.shape[0], images.shape[2]
+    half = size // 2 - 1
+    pitch = grid.shape[1]
+    cells, held = grid.reshape(-1, LANES), block.reshape(-1, LANES)
+    middle = (columns - 1) / 2
+    for start in range(first, last, BLOCK):
+        count = min(BLOCK, last - start)
+        for x in range(count):
+            for v in range(3, size + 3):
+                copy_point(cells, v * pitch + start + x, points, (v - half - 2) % size)
+            flipped = transform(points, other, radices, tables)
+            result = other if flipped else points
+            for y in range(columns):
+                copy_swapped(result, (y - columns // 2) % size, held, y * BLOCK + x)
+        for y in range(columns):
+            reach = np.sqrt(max(radius * radius - (y - middle) ** 2, 0.0))
+            for image in range(images.shape[0]):
+                for x in range(count):
+                    inside = abs(start + x - middle) <= reach
+                    value = block[y, x, image] * (taper[y] * taper[start + x]) + steady[image]
+                    images[image, y, start + x] = value if inside else 0

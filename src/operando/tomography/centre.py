@@ -158,19 +158,18 @@ def _from_symmetry(first: np.ndarray, second: np.ndarray, search: float) -> tupl
     columns = first.shape[1]
     middle, reach = (columns - 1) / 2, search * columns
     found: tuple[float, float] | None = None
-    for _ in range(4):
-        half = int(min(middle, columns - 1 - middle))
-        left, right = round(middle) - half, round(middle) + half + 1
-        part = slice(max(left, 0), min(right, columns))
-        shape = np.hanning(part.stop - part.start + 2)[1:-1] ** 0.25
+    for _ in range(8):
+        half = min(middle, columns - 1 - middle)
+        part = slice(int(np.ceil(middle - half)), int(np.floor(middle + half)) + 1)
+        # The window is centred on the axis itself: one centred on a pixel pulls the result towards it.
+        shape = np.cos(0.5 * np.pi * (np.arange(part.start, part.stop) - middle) / (half + 1)) ** 0.5
         score = _agreement(first[:, part] * shape, second[:, part] * shape)
-        inside = (part.stop - part.start - 1) / 2
-        found = _best_shift(*score, inside, reach)
+        found = _best_shift(*score, middle - part.start, reach)
         if found is None:
             return None
         moved, middle = part.start + found[0] - middle, part.start + found[0]
         reach = max(3.0, 2 * abs(moved))
-        if abs(moved) < 0.5:
+        if abs(moved) < 0.005:
             break
     return None if found is None else (middle, found[1])
 

@@ -6,8 +6,12 @@ transform is divided out (O'Sullivan 1985, doi:10.1109/TMI.1985.4307723; the ker
 Barnett, Magland and af Klinteberg 2019, doi:10.1137/18M120885X).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from queue import Queue
+from threading import Lock
 
 import numpy as np
 from scipy import fft
@@ -22,6 +26,8 @@ WIDTH = 4
 BATCH = 16
 """Slices worked on at once."""
 TILE = 64
+PIECES = 32
+"""Pieces of work; more than there are threads, so that all end at about the same time."""
 LOWEST = 12
 """Frequencies that carry what the filter's tail adds."""
 _SHAPE = 7.7
@@ -37,10 +43,11 @@ def reconstruct_sinograms(sinograms: np.ndarray, angles: np.ndarray, centre: flo
     Raises ``OperandoError`` where angles are missing or in degrees, or where the sinograms hold NaN.
     """
     sinograms, angles = _checked(sinograms, angles, centre)
-    plan = make_plan(angles, sinograms.shape[2], float(centre), filter)
+    plan = _plan(angles.tobytes(), sinograms.shape[2], float(centre), filter)
     volume = np.empty((sinograms.shape[0], plan.columns, plan.columns), np.float32)
-    for first in range(0, len(volume), BATCH):
-        volume[first : first + BATCH] = _batch(sinograms[first : first + BATCH], plan)
+    with _room_for(plan) as room:
+        for first in range(0, len(volume), BATCH):
+            _reconstruct(np.ascontiguousarray(sinograms[first : first + BATCH], np.float32), plan, room, volume[first:])
     return volume
 
 
@@ -65,48 +72,63 @@ class Plan:
     columns: int
     size: int
     response: np.ndarray
-    """Filter, shift to the centre and weight of each line: (angle, frequency), complex64, frequency in FFT order."""
+    """Filter, shift to the centre and weight of each line: (angle, frequency ≥ 0, 2), float32."""
     shift: np.ndarray
     """The same without the filter, for the lowest frequencies."""
     tail: np.ndarray
-    """What the filter's tail beyond the grid adds to the lowest frequencies: (mode, bin), complex64."""
+    """What the filter's tail beyond the grid adds to the lowest frequencies: (mode, bin, 2), float32."""
     bin: int
     table: np.ndarray
     taper: np.ndarray
     """One over the kernel's transform at each voxel: (column,), float32."""
-    inside: np.ndarray
-    """True in the circle that the columns span: (y, x)."""
+    radius: float
+    """Of the circle that the columns span."""
+    radices: np.ndarray
+    twiddles: np.ndarray
+
+
+@lru_cache(maxsize=2)
+def _plan(angles: bytes, columns: int, centre: float, name: str) -> Plan:
+    return make_plan(np.frombuffer(angles), columns, centre, name)
 
 
 def make_plan(angles: np.ndarray, columns: int, centre: float, name: str) -> Plan:
     """Prepare the tables that all slices share."""
+    from operando.tomography._fft_kernels import fft_tables
+
     size = _grid_size(columns, centre)
-    frequency = fft.fftfreq(size, 1 / size)
+    frequency = np.arange(size // 2)
     half_voxel = 0.5 if columns % 2 == 0 else 0.0
     offset = centre + half_voxel * (np.cos(angles) + np.sin(angles))
     shift = np.exp(2j * np.pi * np.outer(offset, frequency) / size) * (angle_weights(angles)[:, None] / size)
-    filter_spectrum, tail, width = _filter_spectrum(name, columns, size)
+    spectrum, tail, width = _filter_spectrum(name, columns, size)
     positions = np.arange(columns) - columns // 2
-    taper = 1 / _kernel_transform(positions / size)
-    radius = np.arange(columns) - (columns - 1) / 2
+    radices, twiddles = fft_tables(size)
     return Plan(
         angles=angles,
         columns=columns,
         size=size,
-        response=(shift * filter_spectrum).astype(np.complex64),
-        shift=shift[:, _modes()].astype(np.complex64),
-        tail=tail.astype(np.complex64),
+        response=_pairs(shift * spectrum[: size // 2]),
+        shift=_pairs(shift[:, : LOWEST + 1]),
+        tail=_pairs(tail),
         bin=width,
         table=_table(),
-        taper=taper.astype(np.float32),
-        inside=np.hypot(radius[:, None], radius) <= (columns - 1) / 2 + 1e-6,
+        taper=(1 / _kernel_transform(positions / size)).astype(np.float32),
+        radius=(columns - 1) / 2 + 1e-6,
+        radices=radices,
+        twiddles=twiddles,
     )
+
+
+def _pairs(values: np.ndarray) -> np.ndarray:
+    """Real and imaginary parts as a last axis, float32."""
+    return np.stack([values.real, values.imag], axis=-1).astype(np.float32)
 
 
 def _grid_size(columns: int, centre: float) -> int:
     """Smallest even number with factors 2, 3, 5, 7 that keeps copies of the projections out of the field."""
     beside = abs(centre - (columns - 1) / 2)
-    size = int(np.ceil(max(OVERSAMPLING * columns, columns + beside + 2 * WIDTH, 16)))
+    size = int(np.ceil(max(OVERSAMPLING * columns, columns + beside + 2 * WIDTH, 4 * LOWEST)))
     while not _is_smooth(size) or size % 2:
         size += 1
     return size
@@ -173,69 +195,114 @@ def _table(fine: int = 1024) -> np.ndarray:
     return _kernel_values(fraction[:, None] - np.arange(-1, 3)).astype(np.float32)
 
 
-def _batch(sinograms: np.ndarray, plan: Plan) -> np.ndarray:
-    """Reconstruct up to ``BATCH`` slices."""
-    lines = _radial_lines(_packed(sinograms), plan)
-    steady = _without_zero_frequency(lines)
-    image = fft.ifft(_gridded(lines, plan), axis=1, norm="forward", workers=thread_count())
-    place = (np.arange(plan.columns) - plan.columns // 2) % plan.size
-    image = fft.ifft(image[:, place], axis=0, norm="forward", workers=thread_count())[place]
-    image *= (plan.taper[:, None] * plan.taper)[..., None]
-    image += steady
-    image *= plan.inside[..., None]
-    both = np.concatenate([image.real, image.imag], axis=2)
-    return np.moveaxis(both, 2, 0)[: len(sinograms)]
+class Room:
+    """Memory to work in: allocated once, for touching new pages costs as much as the reconstruction."""
+
+    def __init__(self, plan: Plan) -> None:
+        from operando.tomography._gridding_kernels import BLOCK, LANES, aligned
+
+        self.lines = aligned(len(plan.angles), plan.size - 1, LANES)
+        self.grid = aligned(plan.size + 3, plan.size + 3, LANES)
+        self.zero = np.empty((len(plan.angles), LANES), np.float32)
+        self.columns = plan.columns
+        self.bins = -(-plan.columns // plan.bin)
+        self.each = [
+            (aligned(plan.size, LANES), aligned(plan.size, LANES), aligned(max(self.bins, plan.columns * BLOCK), LANES))
+            for _ in range(thread_count())
+        ]
+        self.free = Queue()
+        for one in self.each:
+            self.free.put(one)
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether this was made for the same sizes and number of threads."""
+        same = self.lines.shape[:2] == (len(plan.angles), plan.size - 1) and self.columns == plan.columns
+        return same and len(self.each) == thread_count()
+
+    @contextmanager
+    def borrowed(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Room for one thread."""
+        one = self.free.get()
+        try:
+            yield one
+        finally:
+            self.free.put(one)
 
 
-def _packed(sinograms: np.ndarray) -> np.ndarray:
-    """Return complex (angle, column, lane): slice i is the real, slice i + 8 the imaginary part of lane i."""
-    half = BATCH // 2
-    packed = np.zeros((*sinograms.shape[1:], half), np.complex64)
-    packed.real[..., : len(sinograms[:half])] = np.moveaxis(sinograms[:half], 0, 2)
-    packed.imag[..., : len(sinograms[half:])] = np.moveaxis(sinograms[half:], 0, 2)
-    return packed
+_KEPT: list[Room] = []
+_KEPT_LOCK = Lock()
 
 
-def _radial_lines(packed: np.ndarray, plan: Plan) -> np.ndarray:
-    """Filtered lines through the images' transform: float32 (angle, frequency, lane), frequency from 1 - size/2."""
-    spectrum = fft.fft(packed, plan.size, axis=1, workers=thread_count()) * plan.response[..., None]
-    edges = np.arange(0, plan.columns, plan.bin)
-    coarse = np.add.reduceat(packed, edges, axis=1)
-    spectrum[:, _modes()] += np.einsum("mb,abl->aml", plan.tail, coarse) * plan.shift[..., None]
-    centred = fft.fftshift(spectrum, axes=1)[:, 1:]
-    return np.concatenate([centred.real, centred.imag], axis=2)
+@contextmanager
+def _room_for(plan: Plan) -> Iterator[Room]:
+    """Room of the last call where it fits, else new; a pipeline calls with one slab after the other."""
+    with _KEPT_LOCK:
+        room = _KEPT.pop() if _KEPT else None
+    if room is None or not room.fits(plan):
+        room = Room(plan)
+    try:
+        yield room
+    finally:
+        with _KEPT_LOCK:
+            _KEPT[:] = [room]
 
 
-def _without_zero_frequency(lines: np.ndarray) -> np.ndarray:
-    """Take the zero frequency off all lines and return its sum: complex (lane,).
-
-    All lines share it, so that the grid's error would add up there; it is the same for every voxel anyway.
-    """
-    middle = lines.shape[1] // 2
-    total = lines[:, middle].sum(0, dtype=float)
-    lines[:, middle] = 0
-    return (total[: BATCH // 2] + 1j * total[BATCH // 2 :]).astype(np.complex64)
+def _reconstruct(sinograms: np.ndarray, plan: Plan, room: Room, volume: np.ndarray) -> None:
+    """Reconstruct up to ``BATCH`` slices into the first of ``volume``."""
+    _lines(sinograms, plan, room)
+    _grid(plan, room)
+    _images(plan, room, volume[: len(sinograms)])
 
 
-def _gridded(lines: np.ndarray, plan: Plan) -> np.ndarray:
-    """Spread the lines onto the grid: complex64 (v, u, lane) with the zero frequency at index 0."""
-    from operando.tomography._gridding_kernels import LANES, spread_tile
+def _lines(sinograms: np.ndarray, plan: Plan, room: Room) -> None:
+    """Filtered lines through the images' transform."""
+    from operando.tomography._gridding_kernels import to_lines
 
-    grid = np.zeros((plan.size + 3, plan.size + 3, LANES), np.float32)
-    rows = split(len(grid), -(-len(grid) // TILE))
+    pieces = split(len(plan.angles), PIECES)
+
+    def work(piece: int) -> None:
+        with room.borrowed() as (points, other, coarse):
+            to_lines(
+                sinograms, plan.response, plan.shift, plan.tail, plan.bin, plan.radices, plan.twiddles,
+                points, other, coarse[: room.bins], room.lines, room.zero, *pieces[piece],
+            )  # fmt: skip
+
+    over_pieces(work, len(pieces))
+
+
+def _grid(plan: Plan, room: Room) -> None:
+    """Spread the lines onto the grid, tile by tile."""
+    from operando.tomography._gridding_kernels import spread_tile
+
+    edges = split(plan.size + 3, -(-(plan.size + 3) // TILE))
     cosines, sines = np.cos(plan.angles), np.sin(plan.angles)
 
     def work(piece: int) -> None:
-        for first, last in rows:
-            spread_tile(lines, cosines, sines, plan.table, grid, *rows[piece], first, last)
+        for first, last in edges:
+            spread_tile(room.lines, cosines, sines, plan.table, room.grid, *edges[piece], first, last)
 
-    over_pieces(work, len(rows))
-    return _folded(grid, plan.size)
+    over_pieces(work, len(edges))
 
 
-def _folded(grid: np.ndarray, size: int) -> np.ndarray:
-    """Fold the rim onto the other side, for the grid is periodic, and put the zero frequency first."""
-    grid[size:] += grid[:3]
-    grid[:, size:] += grid[:, :3]
-    inner = np.roll(grid[3:, 3:], (2 - size // 2, 2 - size // 2), axis=(0, 1))
-    return inner[..., : BATCH // 2] + 1j * inner[..., BATCH // 2 :]
+def _images(plan: Plan, room: Room, images: np.ndarray) -> None:
+    """Transform the grid back; the two axes one after the other, so that only the image's part of each is kept."""
+    from operando.tomography._gridding_kernels import BLOCK, fold_rows, transform_columns, transform_rows
+
+    fold_rows(room.grid, 0, plan.size + 3)
+    steady = room.zero.sum(0, dtype=float).astype(np.float32)
+    rows = [(first + 3, last + 3) for first, last in split(plan.size, PIECES)]
+    columns = [(first, min(first + BLOCK, plan.columns)) for first in range(0, plan.columns, BLOCK)]
+
+    def along_u(piece: int) -> None:
+        with room.borrowed() as (points, other, _):
+            transform_rows(room.grid, plan.columns, plan.radices, plan.twiddles, points, other, *rows[piece])
+
+    def along_v(piece: int) -> None:
+        with room.borrowed() as (points, other, block):
+            transform_columns(
+                room.grid, plan.taper, steady, plan.radius, plan.radices, plan.twiddles, points, other,
+                block[: plan.columns * BLOCK].reshape(plan.columns, BLOCK, -1), images, *columns[piece],
+            )  # fmt: skip
+
+    over_pieces(along_u, len(rows))
+    over_pieces(along_v, len(columns))

@@ -22,9 +22,17 @@ class RingsParameters(Parameters):
     snr: float = Field(
         default=3.0, description="how far a faulty column stands out, in units of the others' spread", gt=1
     )
-    large_size: int = Field(default=51, description="columns of the median that finds wide stripes; odd", ge=3, le=501)
+    large_size: int = Field(
+        default=51,
+        description="columns of the median that finds wide stripes, at most 1/16 of the detector",
+        ge=3,
+        le=501,
+    )
     small_size: int = Field(
-        default=21, description="columns of the median that smooths small stripes; odd", ge=3, le=501
+        default=21,
+        description="columns of the median that smooths small stripes, at most 1/40 of the detector",
+        ge=3,
+        le=501,
     )
     drop_ratio: float = Field(
         default=0.1, description="share of the brightest and darkest values ignored", ge=0, le=0.8
@@ -50,9 +58,12 @@ def rings(attenuation: Attenuation, params: RingsParameters) -> Sinograms:
 
 
 def _clean(sinogram: np.ndarray, params: RingsParameters) -> None:
+    # On a narrow detector the usual widths would span the sample itself and take its round parts for rings.
+    columns = sinogram.shape[1]
+    large, small = min(params.large_size, max(9, columns // 16)), min(params.small_size, max(5, columns // 40))
     if params.method != "none" and min(sinogram.shape) > 3:
         sinogram[:] = remove_stripes(
-            sinogram, params.method, params.snr, params.large_size, params.small_size,
+            sinogram, params.method, params.snr, large, small,
             params.drop_ratio, params.wavelet_level, params.wavelet_sigma,
         )  # fmt: skip
 
