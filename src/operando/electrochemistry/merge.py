@@ -99,15 +99,15 @@ def clean(record: xr.Dataset, file: str) -> Merged:
             f"{file}: none of its {size} samples has a current; export the file with its current column."
         )
     samples = _left_out(samples, usable, file, "have no time or no current")
+    forward = samples.time >= np.maximum.accumulate(samples.time)
+    samples = _left_out(samples, forward, file, "go back in time")
     repeated = np.zeros(samples.time.size, bool)
     repeated[1:] = (
         (np.diff(samples.time).astype("int64") == 0)
         & (np.diff(samples.current) == 0)
         & (np.diff(np.nan_to_num(samples.voltage)) == 0)
     )
-    samples = _left_out(samples, ~repeated, file, "repeat the one before")
-    forward = samples.time >= np.maximum.accumulate(samples.time)
-    return _left_out(samples, forward, file, "go back in time")
+    return _left_out(samples, ~repeated, file, "repeat the one before")
 
 
 def _left_out(samples: Merged, keep: np.ndarray, file: str, why: str) -> Merged:
@@ -119,7 +119,8 @@ def _left_out(samples: Merged, keep: np.ndarray, file: str, why: str) -> Merged:
 
 def without_overlap(earlier: Merged, later: Merged, earlier_file: str, later_file: str) -> Merged:
     """``later`` without the samples that lie inside ``earlier``, with a sentence if there are any."""
-    inside = later.time <= earlier.time[-1]
+    again = (later.time == earlier.time[-1]) & (later.current == earlier.current[-1])
+    inside = (later.time < earlier.time[-1]) | again
     if not inside.any():
         return later
     overlap = (earlier.time[-1] - later.time[0]) / np.timedelta64(1, "s")

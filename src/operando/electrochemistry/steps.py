@@ -32,9 +32,26 @@ def noise_of(seconds: np.ndarray, values: np.ndarray) -> float:
     return float(1.4826 * np.median(known)) if known.size else 0.0
 
 
+ALTERNATING = 2
+"""Direction of samples that belong to an impedance measurement."""
+
+
 def directions(current: np.ndarray, threshold: float) -> np.ndarray:
-    """−1 discharging, 0 at rest, 1 charging, for every sample."""
-    return np.asarray(np.where(np.abs(current) <= threshold, 0, np.sign(current)), int)
+    """−1 discharging, 0 at rest, 1 charging, ``ALTERNATING`` during impedance, for every sample."""
+    direction = np.asarray(np.where(np.abs(current) <= threshold, 0, np.sign(current)), int)
+    direction[alternating(direction)] = ALTERNATING
+    return direction
+
+
+def alternating(direction: np.ndarray) -> np.ndarray:
+    """True where the current changes its sign at least six times with at most three samples between the changes."""
+    flips = np.flatnonzero(direction[1:] * direction[:-1] < 0) + 1
+    found = np.zeros(direction.size, bool)
+    if flips.size:
+        for group in np.split(flips, np.flatnonzero(np.diff(flips) > 3) + 1):
+            if group.size >= 6:
+                found[group[0] - 1 : group[-1] + 1] = True
+    return found
 
 
 def level_jumps(current: np.ndarray, relative: float, noise: float) -> np.ndarray:
@@ -50,16 +67,23 @@ def level_jumps(current: np.ndarray, relative: float, noise: float) -> np.ndarra
     return np.asarray(np.concatenate([[False], stands_out]))
 
 
-def run_starts(current: np.ndarray, threshold: float, relative: float, noise: float, stretch: np.ndarray) -> np.ndarray:
+def run_starts(
+    current: np.ndarray,
+    direction: np.ndarray,
+    threshold: float,
+    relative: float,
+    noise: float,
+    stretch: np.ndarray,
+) -> np.ndarray:
     """Index of the first sample of every run of one direction and one level.
 
     A run of a single sample (caught during a jump, or an average over one) goes to the run that follows; where
     that only goes on as before, the lone sample was a glitch and divides nothing.
     """
-    direction = directions(current, threshold)
     broken = np.concatenate([[True], np.diff(stretch) != 0])
     turns = np.concatenate([[True], np.diff(direction) != 0])
-    starts = np.flatnonzero(turns | level_jumps(current, relative, noise) | broken)
+    jumps = level_jumps(current, relative, noise) & (direction != ALTERNATING)
+    starts = np.flatnonzero(turns | jumps | broken)
     ends = np.append(starts[1:], current.size)
     kept: list[int] = [0]
     lone = False
@@ -102,32 +126,14 @@ def _flat(voltage: np.ndarray, tolerance_v: float) -> bool:
     return known.size >= 3 and float(np.ptp(np.percentile(known, [2.5, 97.5]))) <= tolerance_v
 
 
-def kind_of(current: np.ndarray, threshold: float) -> Kind:
-    """What one run is. Alternating current of no mean is an impedance measurement."""
-    sign = np.sign(current[np.abs(current) > threshold])
-    if sign.size >= 8 and (np.diff(sign) != 0).mean() > 0.3:
+def kind_of(current: np.ndarray, direction: np.ndarray, threshold: float) -> Kind:
+    """What one run is."""
+    if (direction == ALTERNATING).mean() > 0.5:
         return "impedance"
     mean = float(np.median(current))
     if abs(mean) <= threshold:
         return "rest"
     return "charge" if mean > 0 else "discharge"
-
-
-def impedance_runs(starts: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Join stretches of many short runs of alternating sign into one, for that is what impedance looks like."""
-    ends = np.append(starts[1:], direction.size)
-    short = (ends - starts) <= 3
-    keep = np.ones(starts.size, bool)
-    k = 0
-    while k < starts.size:
-        last = k
-        while last < starts.size and short[last]:
-            last += 1
-        signs = direction[starts[k] : ends[last - 1]] if last > k else direction[:0]
-        if last - k >= 6 and (signs > 0).any() and (signs < 0).any():
-            keep[k + 1 : last] = False
-        k = max(last, k + 1)
-    return starts[keep]
 
 
 def find_steps(
@@ -142,11 +148,11 @@ def find_steps(
     """Number of the step of every sample, and the kind of every step."""
     noise = noise_of(seconds, current)
     threshold = max(rest_fraction * typical_current(seconds, current), 5 * noise)
-    starts = run_starts(current, threshold, level_change, noise, stretch)
-    starts = impedance_runs(starts, directions(current, threshold))
+    direction = directions(current, threshold)
+    starts = run_starts(current, direction, threshold, level_change, noise, stretch)
     found: list[tuple[int, Kind]] = []
     for start, end in zip(starts, np.append(starts[1:], current.size), strict=True):
-        kind = kind_of(current[start:end], threshold)
+        kind = kind_of(current[start:end], direction[start:end], threshold)
         found.append((int(start), kind))
         if kind in {"charge", "discharge"}:
             hold = hold_start(voltage[start:end], current[start:end], noise, hold_tolerance_v)
