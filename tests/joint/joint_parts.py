@@ -46,7 +46,7 @@ def spectra_exposures(starts, length):
 
 
 def difference(net, std, frame, gain=None, loss=None):
-    """A measured difference with normal 95 % bounds."""
+    """A measured difference with normal 95 % bounds; ``frame`` holds the numbers of both scans."""
     half = 1.96 * std
     gain, loss = net if gain is None else gain, 0.0 if loss is None else loss
     values = {"net": net, "gain": gain, "loss": loss, "cavity_change": 0.0}

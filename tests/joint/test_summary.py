@@ -99,7 +99,13 @@ def everything(with_cell, with_scans, with_spectra):
         timeline = scan_timeline(curve, protocol, exposures([100.0, 20000.0, 21000.0, 24000.0], 90.0))
         chosen = pairs(protocol, timeline)
         reactions = candidates(load("InLi"), 70.0, "In + Li -> InLi")
-        found = balance(chosen, timeline, [difference(1e6, 1e5, 0)], reactions=reactions, configured="In + Li -> InLi")
+        found = balance(
+            chosen,
+            timeline,
+            [difference(1e6, 1e5, [int(chosen[name][0]) for name in ("from_scan", "to_scan")])],
+            reactions=reactions,
+            configured="In + Li -> InLi",
+        )
         parts |= {"scan_timeline": timeline, "balance": found, **tomography()}
         parts["conclusion"] = conclusion(found, None, {"In": 10.6, "Li": 1.5}, 70.0)
         parts["events"] = events(scan_timeline=timeline, curve=curve, protocol=protocol)

@@ -41,7 +41,8 @@ def balance(
     seen = by_pair(differences or ())
     volumes, sentences = refined_volumes(lattices or (), phases or ())
     listed, reactions = reactions, tuple(refined(one, volumes) for one in reactions)
-    rows = [_row(k, pairs, timeline, seen.get(k), reactions) for k in range(pairs.sizes["pair"])]
+    scans = zip(pairs["from_scan"].values.astype(int), pairs["to_scan"].values.astype(int), strict=True)
+    rows = [_row(earlier, later, timeline, seen.get((earlier, later)), reactions) for earlier, later in scans]
     return BALANCE.new(
         coords={"reaction": ("reaction", np.array([one.text for one in reactions], object))},
         attrs={
@@ -59,9 +60,9 @@ def balance(
     )
 
 
-def by_pair(differences: Sequence[xr.Dataset]) -> dict[int, xr.Dataset]:
-    """Differences by the number of their pair."""
-    return {int(one.attrs.get("frame", k)): one for k, one in enumerate(differences)}
+def by_pair(differences: Sequence[xr.Dataset]) -> dict[tuple[int, int], xr.Dataset]:
+    """Differences by the numbers of their two scans; two steps of the protocol may share one."""
+    return {(int(earlier), int(later)): one for one in differences for earlier, later in [one.attrs["frame"]]}
 
 
 def quantity(dataset: xr.Dataset, name: str, unit: str) -> Quantity:
@@ -87,9 +88,9 @@ def charge_of_pair(earlier: int, later: int, timeline: xr.Dataset) -> Quantity:
 
 
 def _row(
-    k: int, pairs: xr.Dataset, timeline: xr.Dataset, seen: xr.Dataset | None, reactions: Sequence[Reaction]
+    earlier: int, later: int, timeline: xr.Dataset, seen: xr.Dataset | None, reactions: Sequence[Reaction]
 ) -> dict[str, Any]:
-    charge = charge_of_pair(int(pairs["from_scan"][k]), int(pairs["to_scan"][k]), timeline)
+    charge = charge_of_pair(earlier, later, timeline)
     net, gain, loss, cavity = (
         NO_VOLUME if seen is None else quantity(seen, name, "um3") for name in ("net", "gain", "loss", "cavity_change")
     )

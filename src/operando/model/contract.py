@@ -15,7 +15,10 @@ from operando.model.clock import TIME_ENCODING
 from operando.model.errors import ContractError
 
 Frame = Literal["scan", "spectrum", "record", "pair"]
-"""Of what there is one product each (a record is one cycler file); ``None`` stands for one product of the whole experiment."""
+"""Of what there is one product each (a record is one cycler file); ``None``: one for the whole experiment.
+
+On everything loaded, ``attrs["frame"]`` is the frame's index (of a pair the list of both scans' indices) and
+``attrs["file"]`` the raw file relative to the experiment's folder."""
 
 Uncertainty = Literal["std", "bounds"]
 
