@@ -32,6 +32,33 @@ MOTIONS = Contract(
     },
 )
 
+BORE = Contract(
+    "bore",
+    "the inside of the tube in the first scan's frame, and what else the series shares: field of view, grey range",
+    {
+        "centre": Variable(("axis",), "um", "a point of the tube's axis: z, y, x"),
+        "slope": Variable(("across",), "1", "how the axis moves along y and x for each µm along z"),
+        "radius": Variable((), "um", "of the tube's inside; infinite where no tube is seen", "std"),
+        "field_radius": Variable((), "um", "of the reconstructed circle; infinite where the whole grid is filled"),
+        "origin": Variable(("axis",), "um", "centre of the first scan's first voxel"),
+        "extent": Variable(("axis",), "1", "number of voxels along z, y, x"),
+        "grey": Variable(("edge",), "1/cm", "lowest and highest grey value that histograms have to hold"),
+    },
+)
+
+HISTOGRAM = Contract(
+    "histogram",
+    "grey values inside the bore of one scan, scaled to the first scan; coordinates grey (1/cm), region",
+    {
+        "core": Variable(("region", "grey"), "1", "trusted voxels away from edges, by sector of the bore"),
+        "edge": Variable(("grey",), "1", "trusted voxels on edges"),
+        "edge_gradient": Variable(("grey",), "1/cm", "mean change from voxel to voxel on edges"),
+        "noise": Variable((), "1/cm", "standard deviation of the voxels where nothing changes"),
+        "noise_correlation": Variable((), "1", "variance of a sum over many voxels, over that of independent ones"),
+    },
+    frame="scan",
+)
+
 CLASSES = Contract(
     "classes",
     "the grey classes shared by the whole series",
@@ -39,13 +66,20 @@ CLASSES = Contract(
         "mean": Variable(("phase",), "1/cm", "attenuation of each class", "std"),
         "width": Variable(("phase",), "1/cm", "standard deviation of the voxels of a class"),
         "threshold": Variable(("boundary",), "1/cm", "between neighbouring classes", "std"),
+        "blur": Variable((), "um", "standard deviation of the point spread at edges; zero in a label image"),
+        "noise": Variable((), "1/cm", "standard deviation of a voxel"),
+        "noise_correlation": Variable((), "1", "variance of a sum over many voxels, over that of independent ones"),
     },
 )
 
 LABELS = Contract(
     "labels",
     "phase of every voxel in the first scan's frame: 0 container or outside, 1… the phases, 255 unknown",
-    {"label": Variable(_VOXEL, "1", "uint8")},
+    {
+        "label": Variable(_VOXEL, "1", "uint8: the phase that fills most of the voxel"),
+        "other": Variable(_VOXEL, "1", "uint8: the phase that shares an edge voxel; the label itself elsewhere"),
+        "share": Variable(_VOXEL, "1", "uint8: 85 (1 + share of the label in the voxel); 170 away from edges"),
+    },
     frame="scan",
     slab="z",
 )
@@ -57,6 +91,11 @@ PHASE_VOLUMES = Contract(
         "volume": Variable(("phase",), "um3", "trusted; partial volumes counted as parts", "bounds"),
         "untrusted_volume": Variable((), "um3", "inside the bore, counted as no phase", "bounds"),
         "untrusted_rows": Variable(("range", "edge"), "1", "first and last row of ranges that can't be trusted"),
+        "centroid": Variable(("phase", "axis"), "um", "centre of gravity of each phase; NaN where there is none"),
+        "placement_std": Variable(
+            ("motion",), "1", "of what placed the scan: translation z, y, x (um), rotation (rad), grey scale (1)"
+        ),
+        "untrusted_share": Variable((), "1", "of the volume inside the bore"),
     },
     frame="scan",
 )
@@ -71,6 +110,7 @@ INTERFACE = Contract(
         "contact_loss": Variable((), "1", "share of the surface with void before it", "bounds"),
         "cavity_volume": Variable((), "um3", "void touching the anode's surface", "bounds"),
         "roughness": Variable((), "um", "root mean square of the height about its plane", "bounds"),
+        "facing": Variable((), "1", "1 if the surface faces growing z, -1 if it faces falling z, 0 if unknown"),
     },
     frame="scan",
 )
@@ -95,6 +135,10 @@ DIFFERENCE = Contract(
         "cavity_change": Variable((), "um3", "of the void between anode and electrolyte", "bounds"),
         "untrusted_volume": Variable((), "um3", "of the common field that could not be compared"),
         "mean_advance": Variable((), "um", "net over the bore's area, the cross-check"),
+        "advance": Variable(("y_map", "x_map"), "um", "where it happened: net over the column's area; NaN outside"),
+        "share_of_error": Variable(
+            ("cause",), "1", "of the net's variance: threshold, registration, noise, grey scale"
+        ),
     },
     frame="pair",
 )
@@ -113,6 +157,8 @@ DISPLACEMENT = Contract(
 
 Motion = Annotated[xr.Dataset, MOTION]
 Motions = Annotated[xr.Dataset, MOTIONS]
+Bore = Annotated[xr.Dataset, BORE]
+Histogram = Annotated[xr.Dataset, HISTOGRAM]
 Classes = Annotated[xr.Dataset, CLASSES]
 Labels = Annotated[xr.Dataset, LABELS]
 PhaseVolumes = Annotated[xr.Dataset, PHASE_VOLUMES]

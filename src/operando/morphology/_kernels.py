@@ -1,0 +1,357 @@
+"""Loops over voxels, compiled. Single-threaded and free of the interpreter's lock: the caller decides on threads."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+_COMPILE = {"cache": True, "nogil": True, "fastmath": False}
+
+
+@numba.njit(**_COMPILE)
+def _keys(t):
+    """Weights of Keys' cubic convolution (a = -1/2) for the four samples around a fraction t."""
+    t2 = t * t
+    t3 = t2 * t
+    return -0.5 * t + t2 - 0.5 * t3, 1.0 - 2.5 * t2 + 1.5 * t3, 0.5 * t + 2.0 * t2 - 1.5 * t3, 0.5 * (t3 - t2)
+
+
+@numba.njit(**_COMPILE)
+def _sample(source, pz, py, px):
+    """Cubic sample at a position in voxels; NaN where it has no neighbours."""
+    nz, ny, nx = source.shape
+    if not (-0.5 <= pz <= nz - 0.5 and -0.5 <= py <= ny - 0.5 and -0.5 <= px <= nx - 0.5):
+        return np.nan
+    iz, iy, ix = math.floor(pz), math.floor(py), math.floor(px)
+    wz, wy, wx = _keys(pz - iz), _keys(py - iy), _keys(px - ix)
+    total = 0.0
+    for a in range(4):
+        if wz[a] == 0.0:
+            continue
+        z = min(max(iz + a - 1, 0), nz - 1)
+        for b in range(4):
+            weight = wz[a] * wy[b]
+            if weight == 0.0:
+                continue
+            y = min(max(iy + b - 1, 0), ny - 1)
+            for c in range(4):
+                if wx[c] != 0.0:
+                    x = min(max(ix + c - 1, 0), nx - 1)
+                    total += weight * wx[c] * source[z, y, x]
+    return total
+
+
+@numba.njit(**_COMPILE)
+def resample(source, source_start, source_rows, rows, spacing, centre, matrix, translation, tube, wall, out, missing):
+    """Sample ``source`` (rows from ``source_start`` of ``source_rows``) where the points of the first scan are now.
+
+    ``tube`` = axis z, y, x, slope y, slope x, radius; points beyond ``radius - wall`` are read there instead, so that
+    the blurred wall is not mistaken for a phase. ``rows`` are the output's row numbers; lengths in µm from the first
+    voxel's centre. ``missing`` counts the voxels inside the field whose rows are not in ``source``.
+    """
+    shape = out.shape
+    radius = tube[5]
+    lost = 0
+    for i in range(shape[0]):
+        z = rows[i] * spacing[0]
+        axis_y = tube[1] + (z - tube[0]) * tube[3]
+        axis_x = tube[2] + (z - tube[0]) * tube[4]
+        for j in range(shape[1]):
+            for k in range(shape[2]):
+                y, x = j * spacing[1], k * spacing[2]
+                if radius < 1e300:
+                    dy, dx = y - axis_y, x - axis_x
+                    distance = math.sqrt(dy * dy + dx * dx)
+                    if distance > radius + 4.0 * spacing[1]:
+                        out[i, j, k] = np.nan
+                        continue
+                    if wall > 0.0 and distance > radius - wall:
+                        y = axis_y + dy * (radius - wall) / distance
+                        x = axis_x + dx * (radius - wall) / distance
+                qz, qy, qx = z - centre[0], y - centre[1], x - centre[2]
+                pz = matrix[0, 0] * qz + matrix[0, 1] * qy + matrix[0, 2] * qx + centre[0] + translation[0]
+                py = matrix[1, 0] * qz + matrix[1, 1] * qy + matrix[1, 2] * qx + centre[1] + translation[1]
+                px = matrix[2, 0] * qz + matrix[2, 1] * qy + matrix[2, 2] * qx + centre[2] + translation[2]
+                vz, vy, vx = pz / spacing[0], py / spacing[1], px / spacing[2]
+                if not (-0.5 <= vz <= source_rows - 0.5):
+                    out[i, j, k] = np.nan
+                    continue
+                value = _sample(source, vz - source_start, vy, vx)
+                if np.isnan(value):
+                    lost += 1
+                out[i, j, k] = value
+    missing[0] = lost
+    return out
+
+
+@numba.njit(**_COMPILE)
+def accumulate(
+    block, first_row, spacing, centre, matrix, translation, tube, margin, bad, low, width, limit2, extent, out
+):
+    """Histogram of the inner rows of ``block`` inside the bore; see ``histogram``.
+
+    ``out`` = core counts (region, grey), edge counts (grey), sum of squared gradients on edges (grey).
+    ``bad`` marks untrusted voxels. Positions in µm from the first voxel's centre.
+    """
+    core, edge, edge_square = out
+    bins = edge.size
+    depth, ny, nx = block.shape
+    radius = tube[5] - margin
+    for i in range(1, depth - 1):
+        z = (first_row + i) * spacing[0]
+        for j in range(1, ny - 1):
+            for k in range(1, nx - 1):
+                value = block[i, j, k]
+                if bad[i, j, k] or np.isnan(value):
+                    continue
+                qz = z - centre[0] - translation[0]
+                qy = j * spacing[1] - centre[1] - translation[1]
+                qx = k * spacing[2] - centre[2] - translation[2]
+                fz = matrix[0, 0] * qz + matrix[1, 0] * qy + matrix[2, 0] * qx + centre[0]
+                fy = matrix[0, 1] * qz + matrix[1, 1] * qy + matrix[2, 1] * qx + centre[1]
+                fx = matrix[0, 2] * qz + matrix[1, 2] * qy + matrix[2, 2] * qx + centre[2]
+                dy = fy - tube[1] - (fz - tube[0]) * tube[3]
+                dx = fx - tube[2] - (fz - tube[0]) * tube[4]
+                distance2 = dy * dy + dx * dx
+                if radius < 1e300 and distance2 > radius * radius:
+                    continue
+                gz = block[i + 1, j, k] - block[i - 1, j, k]
+                gy = block[i, j + 1, k] - block[i, j - 1, k]
+                gx = block[i, j, k + 1] - block[i, j, k - 1]
+                square = 0.25 * (gz * gz + gy * gy + gx * gx)
+                if np.isnan(square):
+                    continue
+                index = min(max(math.floor((value - low) / width), 0), bins - 1)
+                if square <= limit2:
+                    outer = distance2 > 0.5 * radius * radius if radius < 1e300 else dx > 0
+                    layer = min(max(int(4.0 * fz / extent), 0), 3)
+                    core[2 * layer + (1 if outer else 0), index] += 1
+                else:
+                    edge[index] += 1
+                    edge_square[index] += square
+
+
+@numba.njit(**_COMPILE)
+def remove_false_middle(label, darkest, brightest, reach):
+    """Mark with 254 the voxels of a phase that is only the blurred edge between a darker and a brighter one.
+
+    Such a voxel has both a darker and a brighter phase within ``reach`` voxels, and no voxel of its own phase there
+    whose six neighbours are all of it. ``darkest`` and ``brightest``: the extreme phases within ``reach``.
+    """
+    nz, ny, nx = label.shape
+    result = label.copy()
+    for i in range(nz):
+        for j in range(ny):
+            for k in range(nx):
+                own = label[i, j, k]
+                if own <= 1 or own >= 254 or darkest[i, j, k] >= own or brightest[i, j, k] <= own:
+                    continue
+                if not _has_core(label, i, j, k, reach):
+                    result[i, j, k] = 254
+    return result
+
+
+@numba.njit(**_COMPILE)
+def _has_core(label, i, j, k, reach):
+    nz, ny, nx = label.shape
+    own = label[i, j, k]
+    for a in range(max(i - reach, 0), min(i + reach + 1, nz)):
+        for b in range(max(j - reach, 0), min(j + reach + 1, ny)):
+            for c in range(max(k - reach, 0), min(k + reach + 1, nx)):
+                if label[a, b, c] == own and _is_core(label, a, b, c):
+                    return True
+    return False
+
+
+@numba.njit(**_COMPILE)
+def _is_core(label, a, b, c):
+    nz, ny, nx = label.shape
+    own = label[a, b, c]
+    for d in range(6):
+        z = a + (1 if d == 0 else (-1 if d == 1 else 0))
+        y = b + (1 if d == 2 else (-1 if d == 3 else 0))
+        x = c + (1 if d == 4 else (-1 if d == 5 else 0))
+        if 0 <= z < nz and 0 <= y < ny and 0 <= x < nx:
+            found = label[z, y, x]
+            if found != own and found != 0 and found < 254:
+                return False
+    return True
+
+
+@numba.njit(**_COMPILE)
+def settle_false_middle(grey, marked, darkest, brightest, mean):
+    """Give the marked voxels (254) to the darker or the brighter phase around them, whichever is nearer in grey."""
+    nz, ny, nx = marked.shape
+    for i in range(nz):
+        for j in range(ny):
+            for k in range(nx):
+                if marked[i, j, k] == 254:
+                    dark, bright = darkest[i, j, k], brightest[i, j, k]
+                    middle = 0.5 * (mean[dark - 1] + mean[bright - 1])
+                    marked[i, j, k] = bright if grey[i, j, k] > middle else dark
+    return marked
+
+
+@numba.njit(**_COMPILE)
+def smooth_labels(grey, label, mean, variance, coupling, rounds):
+    """Iterated conditional modes of a Potts model over the six neighbours, in two alternating colours."""
+    nz, ny, nx = label.shape
+    phases = mean.size
+    for turn in range(2 * rounds):
+        for i in range(nz):
+            for j in range(ny):
+                for k in range((turn + i + j) % 2, nx, 2):
+                    own = label[i, j, k]
+                    if own == 0 or own >= 254:
+                        continue
+                    best, lowest = own, 1e300
+                    differs = False
+                    for p in range(1, phases + 1):
+                        if np.isnan(mean[p - 1]):
+                            continue
+                        energy = (grey[i, j, k] - mean[p - 1]) ** 2 / (2.0 * variance)
+                        for d in range(6):
+                            z = i + (1 if d == 0 else (-1 if d == 1 else 0))
+                            y = j + (1 if d == 2 else (-1 if d == 3 else 0))
+                            x = k + (1 if d == 4 else (-1 if d == 5 else 0))
+                            if 0 <= z < nz and 0 <= y < ny and 0 <= x < nx:
+                                found = label[z, y, x]
+                                if found != own:
+                                    differs = True
+                                if found != p and 0 < found < 254:
+                                    energy += coupling
+                        if energy < lowest:
+                            best, lowest = p, energy
+                    if differs:
+                        label[i, j, k] = best
+    return label
+
+
+@numba.njit(**_COMPILE)
+def edge_shares(grey, label, darkest, brightest, mean, reach, other, share):
+    """Second phase and coded share of every voxel within ``reach`` of another phase, from its grey value.
+
+    The share is linear in grey and not clipped, so that noise averages out over an edge. ``other`` is the nearest
+    other phase; among equally near ones that on the side of the voxel's grey value.
+    """
+    nz, ny, nx = label.shape
+    for i in range(nz):
+        for j in range(ny):
+            for k in range(nx):
+                own = label[i, j, k]
+                other[i, j, k] = own
+                share[i, j, k] = 170
+                if own == 0 or own == 255 or darkest[i, j, k] == brightest[i, j, k]:
+                    continue
+                nearest, second = 1000000, 0
+                towards_bright = grey[i, j, k] > mean[own - 1]
+                for a in range(max(i - reach, 0), min(i + reach + 1, nz)):
+                    for b in range(max(j - reach, 0), min(j + reach + 1, ny)):
+                        for c in range(max(k - reach, 0), min(k + reach + 1, nx)):
+                            found = label[a, b, c]
+                            if found == own or found == 0 or found == 255:
+                                continue
+                            distance2 = 2 * ((a - i) ** 2 + (b - j) ** 2 + (c - k) ** 2)
+                            if distance2 > 2 * reach * reach:
+                                continue
+                            if (found > own) != towards_bright:
+                                distance2 += 1
+                            if distance2 < nearest:
+                                nearest, second = distance2, found
+                if second == 0:
+                    continue
+                part = (grey[i, j, k] - mean[second - 1]) / (mean[own - 1] - mean[second - 1])
+                other[i, j, k] = second
+                share[i, j, k] = min(max(math.floor(85.0 * (part + 1.0) + 0.5), 0), 255)
+
+
+@numba.njit(**_COMPILE)
+def descend(label, other, share, main, before, first_row, facing, anode, void, state, height, gap):
+    """Go down every column of a block towards the anode and note where its surface is met.
+
+    The rows come in the order of the walk: ``facing`` is +1 if the surface faces growing z, so that the walk goes
+    to falling z. ``before`` holds the anode's share in the row passed last (y, x). ``state``: 0 walking, 1 met,
+    2 unknown voxel passed last. ``gap`` gathers the run of void passed last, in voxels, until the surface is met.
+    """
+    depth, ny, nx = label.shape
+    for step in range(depth):
+        i = depth - 1 - step if facing > 0 else step
+        for j in range(ny):
+            for k in range(nx):
+                if state[j, k] == 1:
+                    continue
+                own, second = label[i, j, k], other[i, j, k]
+                part = share[i, j, k] / 85.0 - 1.0
+                of_anode = part if own == anode else (1.0 - part if second == anode else 0.0)
+                of_void = part if own == void else (1.0 - part if second == void else 0.0)
+                if own == anode and main[i, j, k]:
+                    fall = of_anode - before[j, k]
+                    beyond = 0.5
+                    if fall > 1e-3:
+                        beyond = min(max((of_anode - 0.5) / fall, 0.0), 1.0)
+                    height[j, k] = np.nan if state[j, k] == 2 else first_row + i + facing * beyond
+                    gap[j, k] = np.nan if state[j, k] == 2 else max(gap[j, k] + of_void, 0.0)
+                    state[j, k] = 1
+                    continue
+                if own == 255:
+                    state[j, k] = 2
+                    gap[j, k] = 0.0
+                elif own != 0:
+                    state[j, k] = 0
+                    gap[j, k] = gap[j, k] + of_void if own == void else max(of_void, 0.0)
+                before[j, k] = of_anode
+
+
+@numba.njit(**_COMPILE)
+def cavity_sums(
+    label, other, share, part, first, last, first_row, height, facing, void, reach, volume, moment, touch, anode_main
+):
+    """Add the void in front of the surface, partial volumes as parts, to the cavity (``part``) nearest to it.
+
+    ``touch`` counts the faces that each cavity shares with the anode's main body. Only rows first…last of the block
+    are added; the others are there to be looked at.
+    """
+    depth, ny, nx = label.shape
+    for i in range(first, last):
+        for j in range(ny):
+            for k in range(nx):
+                own = label[i, j, k]
+                if own == 0 or own == 255 or np.isnan(height[j, k]):
+                    continue
+                if facing * (first_row + i - height[j, k]) < -1.0:
+                    continue
+                value = share[i, j, k] / 85.0 - 1.0
+                if own == void:
+                    index = part[i, j, k]
+                    for d in range(6):
+                        z = i + (1 if d == 0 else (-1 if d == 1 else 0))
+                        y = j + (1 if d == 2 else (-1 if d == 3 else 0))
+                        x = k + (1 if d == 4 else (-1 if d == 5 else 0))
+                        if 0 <= z < depth and 0 <= y < ny and 0 <= x < nx and anode_main[z, y, x]:
+                            touch[index] += 1
+                elif other[i, j, k] == void:
+                    value = 1.0 - value
+                    index = _nearest_part(part, i, j, k, reach)
+                else:
+                    continue
+                if index > 0:
+                    volume[index] += value
+                    moment[index, 0] += value * (first_row + i)
+                    moment[index, 1] += value * j
+                    moment[index, 2] += value * k
+
+
+@numba.njit(**_COMPILE)
+def _nearest_part(part, i, j, k, reach):
+    depth, ny, nx = part.shape
+    nearest, found = 1000000, 0
+    for a in range(max(i - reach, 0), min(i + reach + 1, depth)):
+        for b in range(max(j - reach, 0), min(j + reach + 1, ny)):
+            for c in range(max(k - reach, 0), min(k + reach + 1, nx)):
+                if part[a, b, c] > 0:
+                    distance2 = (a - i) ** 2 + (b - j) ** 2 + (c - k) ** 2
+                    if distance2 < nearest:
+                        nearest, found = distance2, part[a, b, c]
+    return found

@@ -1,0 +1,169 @@
+"""The grey classes that all scans of the series share."""
+
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from operando.model.errors import OperandoError
+from operando.model.parameters import Parameters
+from operando.model.products.morphology import CLASSES, Classes, Histogram
+from operando.model.step import Series, Setting, step
+from operando.morphology.mixture import Mixture, assign, fit, local_mean, peaks
+from operando.morphology.roles import Roles
+
+
+class ClassifyParameters(Parameters):
+    """How classes are found."""
+
+    means: tuple[float, ...] = Field((), description="mean attenuation of each phase, 1/cm, if they are known")
+    empty: float | None = Field(
+        0.0, description="attenuation of a void in 1/cm, for series in which none is open yet; null for stacks of grey"
+    )
+    threshold_floor: float = Field(
+        0.01, ge=0, le=0.5, description="no threshold is known better than this share of the contrast"
+    )
+
+
+_DEFAULTS = ClassifyParameters()
+
+
+@step(version=1)
+def classify(
+    series: Series[Histogram],
+    phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
+    params: ClassifyParameters = _DEFAULTS,
+) -> Classes:
+    """Fit one mixture of normal distributions to the histograms of the whole series.
+
+    Only voxels away from edges count, so that partial volumes do not pull the means. The thresholds lie
+    half-way between neighbouring means, where a blurred flat edge keeps its place. A mean's standard deviation is
+    how far it varies between sectors of the bore and between scans; results are rounded to a quarter of it,
+    so that one more scan leaves them as they are.
+    """
+    if not series:
+        raise OperandoError("no scan could be used, so that no grey classes can be found; look at the scans' errors.")
+    grey = series[0]["grey"].values.astype(float)
+    pooled = sum(item["core"].values.sum(axis=0) for item in series).astype(float)
+    noise = float(np.median([float(item["noise"]) for item in series]))
+    mixture, warnings = _fit_classes(grey, pooled, noise, phases, params)
+    std = _mean_std(series, grey, mixture)
+    contrast = np.diff(mixture.mean)
+    floor = params.threshold_floor * contrast
+    threshold_std = np.sqrt((std[1:] ** 2 + std[:-1] ** 2) / 4 + floor**2)
+    mean = _rounded(mixture.mean, std, grey[1] - grey[0])
+    return CLASSES.new(
+        coords={"phase": list(phases), "boundary": [f"{a}|{b}" for a, b in pairwise(phases)]},
+        attrs={"warnings": warnings},
+        mean=mean,
+        mean_std=_ladder(std),
+        width=_ladder(mixture.width),
+        threshold=(mean[1:] + mean[:-1]) / 2,
+        threshold_std=_ladder(threshold_std),
+        blur=_ladder(np.array(_blur(series, grey, mixture))),
+        noise=_ladder(np.array(noise)),
+        noise_correlation=_ladder(np.array(np.median([float(item["noise_correlation"]) for item in series]))),
+    )
+
+
+def _fit_classes(
+    grey: np.ndarray, counts: np.ndarray, noise: float, phases: tuple[str, ...], params: ClassifyParameters
+) -> tuple[Mixture, list[str]]:
+    counts = counts.copy()
+    counts[[0, -1]] = 0  # the end bins hold whatever lies beyond
+    if counts.sum() == 0:
+        raise OperandoError("no trusted voxel lies inside the bore; check cell.bore_mm and the trust map.")
+    if params.means:
+        if len(params.means) != len(phases):
+            raise OperandoError(
+                f"steps.classify.means has {len(params.means)} values for {len(phases)} phases; give one for each."
+            )
+        means = np.sort(np.array(params.means, float))
+        return _measured(grey, counts, means, noise, np.ones(len(means), bool)), []
+    found = peaks(grey, counts, noise, most=len(phases) + 2)
+    empty = params.empty if Roles.of(phases).void == 1 else None
+    starts = assign(found, len(phases), empty, noise)
+    candidates = [_measured(grey, counts, start, noise, ~np.isin(start, found)) for start in starts]
+    best = max(candidates, key=lambda mixture: mixture.likelihood)
+    return best, _sentences(best, found, phases, params)
+
+
+def _measured(grey: np.ndarray, counts: np.ndarray, starts: np.ndarray, noise: float, fixed: np.ndarray) -> Mixture:
+    """Fit the starts; a fixed class keeps its start, an unknown one NaN, and neither gets a share."""
+    free = np.isfinite(starts) & ~fixed
+    share, mean = np.zeros(len(starts)), np.array(starts, float)
+    width = np.full(len(starts), max(noise, grey[1] - grey[0]))
+    likelihood = -np.inf
+    if free.any():
+        fitted = fit(grey, counts, starts[free], noise)
+        share[free], width[free], likelihood = fitted.share, fitted.width, fitted.likelihood
+        local = np.array([local_mean(grey, counts, m, w) for m, w in zip(fitted.mean, fitted.width, strict=True)])
+        mean[free] = np.where(np.abs(local - fitted.mean) <= fitted.width, local, fitted.mean)
+    return Mixture(share, mean, width, likelihood)
+
+
+def _sentences(best: Mixture, found: np.ndarray, phases: tuple[str, ...], params: ClassifyParameters) -> list[str]:
+    warnings = []
+    for name, mean, share in zip(phases, best.mean, best.share, strict=True):
+        if not np.isfinite(mean):
+            warnings.append(
+                f"only {len(found)} grey classes were found for {len(phases)} phases, so that no voxel is {name}; "
+                "set steps.classify.means if they are known"
+            )
+        elif share == 0:
+            warnings.append(f"no voxel is clearly {name} in any scan; its attenuation is taken as {mean:g} 1/cm")
+    if len(found) > len(phases):
+        values = ", ".join(f"{value:.3g}" for value in found)
+        warnings.append(f"{len(found)} grey classes were seen ({values} 1/cm) for {len(phases)} phases")
+    return warnings
+
+
+def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> np.ndarray:
+    """How far each class's mean varies between sectors and between scans; at least its statistical error."""
+    result = np.zeros(len(mixture.mean))
+    for p, (mean, width, share) in enumerate(zip(mixture.mean, mixture.width, mixture.share, strict=True)):
+        sectors = np.concatenate([item["core"].values for item in series])
+        local = np.array([local_mean(grey, sector, mean, width) for sector in sectors])
+        near = np.abs(grey - mean) <= 2.5 * max(width, grey[1] - grey[0])
+        weight = np.where(np.isfinite(local), sectors[:, near].sum(axis=1), 0.0)
+        if share == 0 or weight.sum() == 0:
+            contrast = np.nanmin(np.abs(np.diff(mixture.mean))) if len(mixture.mean) > 1 else abs(mean)
+            result[p] = 0.05 * contrast
+        else:
+            centre = np.average(np.nan_to_num(local), weights=weight)
+            result[p] = np.sqrt(np.average((np.nan_to_num(local) - centre) ** 2, weights=weight))
+    return np.maximum(result, 1e-3 * (grey[1] - grey[0]))
+
+
+def _blur(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> float:
+    """Standard deviation of the point spread, µm, from the gradient half-way up the edges.
+
+    An edge of contrast C blurred by a normal distribution s has the gradient C / (s sqrt(2 pi)) half-way up; central
+    differences widen s² by a third of a voxel squared.
+    """
+    voxel = float(series[0].attrs.get("voxel_um", 1.0))
+    weights, widths = [], []
+    for low, high in pairwise(mixture.mean):
+        if not (np.isfinite(low) and np.isfinite(high)):
+            continue
+        near = np.abs(grey - (low + high) / 2) <= 0.1 * (high - low)
+        counts = sum(item["edge"].values[near] for item in series).astype(float)
+        squares = sum((item["edge"].values * item["edge_gradient"].values ** 2)[near] for item in series)
+        if counts.sum() >= 50:
+            gradient = np.sqrt(squares.sum() / counts.sum())
+            widths.append(np.sqrt(max(((high - low) / (gradient * np.sqrt(2 * np.pi))) ** 2 - 1 / 3, 0.0)))
+            weights.append(counts.sum())
+    return voxel * float(np.average(widths, weights=weights)) if widths else 0.0
+
+
+def _rounded(values: np.ndarray, std: np.ndarray, step: float) -> np.ndarray:
+    """Rounded to a power of two near a quarter of the standard deviation."""
+    quantum = 2.0 ** np.floor(np.log2(np.maximum(std / 4, 1e-3 * step)))
+    return np.rint(values / quantum) * quantum
+
+
+def _ladder(values: np.ndarray) -> np.ndarray:
+    """Rounded to steps of a quarter octave: a width need not be known better, and stays equal longer."""
+    positive = np.maximum(np.asarray(values, float), 1e-300)
+    return np.where(np.asarray(values) > 1e-30, 2.0 ** (np.rint(4 * np.log2(positive)) / 4), 0.0)
