@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from operando.formats._angles import to_radians
 from operando.model.errors import BrokenFileError
 from operando.model.units import convert
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = (".nxs", ".nx", ".h5", ".hdf5", ".hdf")
-
-_RADIANS_OF_A_TURN = 2 * np.pi
 
 
 @contextmanager
@@ -142,29 +141,8 @@ def length_um(dataset: Any, path: Path) -> float:
 
 
 def angles_rad(dataset: Any, path: Path) -> tuple[np.ndarray, list[str]]:
-    """Rotation angles in radians, and a sentence where the unit is missing or can't be right.
-
-    A span of more than two turns can't be radians, and less than seven degrees are no tomogram: where the stated
-    unit contradicts that, the file is believed only for radians that are possible.
-    """
-    angles = np.asarray(dataset[()], float).ravel()
-    named = (unit(dataset) or "").lower()
-    finite = angles[np.isfinite(angles)]
-    span = float(np.ptp(finite)) if finite.size else 0.0
-    where = f"{dataset.name}: angles from {finite.min():.6g} to {finite.max():.6g}" if finite.size else dataset.name
-    if named.startswith("rad"):
-        if span > 2.01 * _RADIANS_OF_A_TURN:
-            return np.deg2rad(angles), [f"{where} are called {named!r} but can only be degrees; read as degrees."]
-        return angles, []
-    if named and not named.startswith(("deg", "°")):
-        raise BrokenFileError(path, f"{dataset.name} is in {named!r}", "use degrees or radians")
-    if finite.size > 10 and any(abs(span / turn - 1) < 0.06 for turn in (np.pi, _RADIANS_OF_A_TURN)):
-        return angles, [f"{where} are called {named or 'nothing'!r} but span π or 2π; read as radians."]
-    if not named:
-        return np.deg2rad(angles), [f"{where} have no unit; read as degrees."]
-    if finite.size > 10 and 0 < span < 7:
-        return np.deg2rad(angles), [f"{where} are called degrees but span only {span:.3g}; check the unit."]
-    return np.deg2rad(angles), []
+    """Rotation angles in radians, and a sentence where the unit is missing or can't be right."""
+    return to_radians(np.asarray(dataset[()], float).ravel(), unit(dataset), dataset.name, path)
 
 
 def check_sources(dataset: Any, path: Path) -> None:
