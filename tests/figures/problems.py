@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 from operando.figures import style
 
 TOLERANCE = 1.0  # pixels at 100 dpi
-WITHOUT_UNIT = ("number", "Cycle", "Protocol")
+WITHOUT_UNIT = ("number", "Step of the protocol")
 
 
 def problems(figure: Any) -> list[str]:

@@ -100,6 +100,25 @@ def grey_limits(cuts: list[Cut]) -> tuple[float, float]:
     return float(low), float(max(high, low + 1e-6))
 
 
+def whole_height(source: Source) -> tuple[float, float]:
+    """Outer faces of the first volume along z, µm."""
+    frames = source.frames("volume")
+    first = source.volume(frames[0]) if frames else None
+    if first is None:
+        return 0.0, 0.0
+    bottom, top = _extent(first["z"].values, first["x"].values)[2:]
+    return top, bottom
+
+
+def cavity_window(source: Source, scan: int) -> Window:
+    """The plane through the thickest part of the gap, the middle plane where there is none."""
+    interface = source.product("interface", scan)
+    gap = None if interface is None else np.nan_to_num(interface["gap"].values)
+    if interface is None or gap is None or not gap.any():
+        return Window()
+    return Window(y=float(interface["y_map"].values[int(np.unravel_index(gap.argmax(), gap.shape)[0])]))
+
+
 def track_window(tracks: xr.Dataset | None) -> Window:
     """The plane through the first tracked feature, or the middle one."""
     if tracks is None or tracks.sizes.get("track", 0) == 0:

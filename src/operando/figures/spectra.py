@@ -11,6 +11,7 @@ from operando.model.constants import HC_KEV_ANGSTROM
 
 D_BINS = 500
 MARGIN = 0.02
+SUM_OF_ELEMENTS = -1
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,22 @@ class FlatLines:
 
     spectrum: np.ndarray
     names: np.ndarray
+    element: np.ndarray
     columns: dict[str, np.ndarray]
 
     def of(self, phase: str, hkl: str) -> "FlatLines":
         """Only the rows of one line."""
-        chosen = np.array([name == (phase, hkl) for name in self.names], bool)
+        return self.where(np.array([name == (phase, hkl) for name in self.names], bool))
+
+    def where(self, chosen: np.ndarray) -> "FlatLines":
+        """Only the chosen rows."""
         columns = {name: values[chosen] for name, values in self.columns.items()}
-        return FlatLines(self.spectrum[chosen], self.names[chosen], columns)
+        return FlatLines(self.spectrum[chosen], self.names[chosen], self.element[chosen], columns)
+
+    def whole(self) -> "FlatLines":
+        """Only rows summed over the elements, where there are such."""
+        summed = self.element == SUM_OF_ELEMENTS
+        return self.where(summed) if summed.any() else self
 
 
 def flat_lines(source: Source) -> FlatLines | None:
@@ -65,13 +75,14 @@ def flat_lines(source: Source) -> FlatLines | None:
         return None
     shape = table["d"].shape
     named = [np.broadcast_to(table[name].values, shape).ravel() for name in ("phase", "h", "k", "l")]
+    element = np.broadcast_to(table["element"].values, shape).ravel() if "element" in table else np.zeros(shape).ravel()
     numbers = [name for name, variable in table.data_vars.items() if variable.dtype.kind == "f"]
     columns = {str(name): np.broadcast_to(table[name].values, shape).ravel() for name in numbers}
     there = np.array([bool(str(phase)) for phase in named[0]]) & np.isfinite(named[1].astype(float))
     names = np.empty(int(there.sum()), object)
     names[:] = [(str(p), _hkl(hkl)) for p, *hkl in zip(*(column[there] for column in named), strict=True)]
     spectrum = np.broadcast_to(table["spectrum"].values[:, None], shape).ravel()[there]
-    return FlatLines(spectrum, names, {name: values[there] for name, values in columns.items()})
+    return FlatLines(spectrum, names, element[there], {name: values[there] for name, values in columns.items()})
 
 
 def known_lines(source: Source) -> list[Line]:
@@ -79,6 +90,7 @@ def known_lines(source: Source) -> list[Line]:
     flat = flat_lines(source)
     if flat is None:
         return []
+    flat = flat.whole()
     parts = [(name, flat.of(*name)) for name in dict.fromkeys(flat.names.tolist())]
     found = [Line(name[0], name[1], _median(part.columns["d"]), _median(part.columns["area"])) for name, part in parts]
     return sorted((line for line in found if np.isfinite(line.d)), key=lambda line: -line.area)

@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 LABEL_HEIGHT_PT = 8.5
 
 
-def heat_map(axes: "Axes", x: np.ndarray, patterns: Patterns, difference: bool = False) -> Any:
+def strongest_of(intensity: np.ndarray) -> float:
+    """Upper end of the colour scale: the 99.8 percentile, so that one bright line does not hide the others."""
+    return float(np.nanpercentile(np.abs(intensity), 99.8)) if np.isfinite(intensity).any() else 1.0
+
+
+def heat_map(
+    axes: "Axes", x: np.ndarray, patterns: Patterns, difference: bool = False, strongest: float | None = None
+) -> Any:
     """Draw the patterns whose ``x`` is finite; what lies between far apart exposures stays empty.
 
-    Returns the mesh, for a colour bar. The scale is a square root, so that weak lines show.
+    Returns the mesh, for a colour bar. The scale is a square root, so that weak lines show; it ends at ``strongest``.
     """
     from matplotlib.colors import CenteredNorm, PowerNorm
 
     order = np.flatnonzero(np.isfinite(x))[np.argsort(x[np.isfinite(x)], kind="stable")]
     shown = patterns.intensity[order]
     left, right = cell_edges(x[order])
-    strongest = float(np.nanpercentile(np.abs(shown), 99.8)) if np.isfinite(shown).any() else 1.0
+    strongest = strongest_of(shown) if strongest is None else strongest
     norm = CenteredNorm(0, strongest) if difference else PowerNorm(0.5, 0, max(strongest, 1e-9), clip=True)
     mesh = axes.pcolormesh(
         *_with_gaps(left, right, patterns.edges, shown),
@@ -44,9 +51,19 @@ def intensity_bar(figure: "Figure", mesh: Any, place: "Axes") -> None:
     from matplotlib.ticker import MaxNLocator
 
     exponent = int(np.floor(np.log10(max(abs(mesh.norm.vmax), 1e-9))))
-    bar = figure.colorbar(mesh, cax=place, ticks=MaxNLocator(4))
+    values = np.asarray(MaxNLocator(4).tick_values(mesh.norm.vmin, mesh.norm.vmax))
+    bar = figure.colorbar(mesh, cax=place, ticks=_well_apart(mesh.norm, values))
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value / 10**exponent:g}")
     bar.set_label(f"Intensity above\nbackground ($10^{{{exponent}}}$ counts/Å)")
+
+
+def _well_apart(norm: Any, values: np.ndarray) -> list[float]:
+    """Ticks from the top down that leave room for each other on the scale."""
+    kept: list[float] = []
+    for value in values[(values >= norm.vmin) & (values <= norm.vmax)][::-1]:
+        if not kept or float(norm(kept[-1])) - float(norm(value)) >= 0.15:
+            kept.append(float(value))
+    return kept
 
 
 def _with_gaps(left: np.ndarray, right: np.ndarray, edges: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, ...]:

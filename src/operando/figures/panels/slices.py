@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+Shown = Sequence[tuple[State, Cut]]
+"""Slices and the states they show."""
+
+
 def draw_cut(axes: "Axes", cut: Cut, limits: tuple[float, float]) -> Any:
     """Draw one slice without ticks, z downwards; returns the image, for a colour bar."""
     image = axes.imshow(
@@ -66,7 +70,7 @@ def length_text(length: float) -> str:
     return f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} µm"
 
 
-def slices_row(figure: "Figure", every: "Sequence[Axes]", shown: Sequence[tuple[State, Cut]]) -> None:
+def slices_row(figure: "Figure", every: "Sequence[Axes]", shown: Shown) -> None:
     """Draw slices at numbered states into a row of axes: one grey scale, one scale bar, one colour bar."""
     limits = grey_limits([cut for _, cut in shown])
     images = [draw_cut(axes, cut, limits) for axes, (_, cut) in zip(every, shown, strict=True)]

@@ -29,16 +29,29 @@ def volume_unit(exponent: int) -> str:
     return "µm³" if exponent == 0 else rf"$10^{{{exponent}}}$ µm³"
 
 
-def volume_change(axes: "Axes", volumes: xr.Dataset, x: np.ndarray) -> tuple[int, float]:
-    """Draw the change of the anode's volume since the first scan, with its band; returns exponent and first volume."""
+def change_since_first(volumes: xr.Dataset, place: int) -> tuple[list[np.ndarray], float]:
+    """Value, low and high of a phase's volume less its first known value, and that value; µm³."""
+    parts = bounds_of(volumes.isel(phase=place), "volume")
+    known = parts[0][np.isfinite(parts[0])]
+    first = float(known[0]) if known.size else np.nan
+    return [part - first for part in parts], first
+
+
+def volume_change(axes: "Axes", volumes: xr.Dataset, x: np.ndarray, in_order: bool = False) -> tuple[int, float]:
+    """Draw the change of the anode's volume since the first scan, with its band; returns exponent and first volume.
+
+    ``in_order`` joins the scans in the order they were taken, whatever their ``x``.
+    """
     phases = names_along(volumes, "phase")
     phase = anode_name(phases)
-    value, low, high = bounds_of(volumes.isel(phase=phases.index(phase)), "volume")
-    known = np.flatnonzero(np.isfinite(value))
-    first = float(value[known[0]]) if known.size else np.nan
-    exponent = power_of_ten(np.append(high - first, low - first))
-    scale = 10.0**exponent
-    banded(axes, x, *((part - first) / scale for part in (value, low, high)), color=style.VERMILION, label="measured")
+    parts, first = change_since_first(volumes, phases.index(phase))
+    exponent = power_of_ten(np.concatenate(parts))
+    value, low, high = (part / 10.0**exponent for part in parts)
+    if in_order:
+        error = np.abs([value - low, high - value])
+        axes.errorbar(x, value, yerr=error, color=style.VERMILION, label="measured", marker="o", markersize=2, lw=0.6)
+    else:
+        banded(axes, x, value, low, high, color=style.VERMILION, label="measured")
     axes.set_ylabel(f"Change of {phase}\n({volume_unit(exponent)})")
     axes.axhline(0, color=style.PALE, linewidth=0.5, zorder=0)
     return exponent, first

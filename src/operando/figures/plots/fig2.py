@@ -1,0 +1,20 @@
+"""The first cycles as in the paper's Fig. 2: diffraction, voltage and current, and slices with the followed lengths."""
+
+from typing import TYPE_CHECKING
+
+from operando.figures.paper_layout import cycles_figure
+from operando.figures.source import Source
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw(
+    source: Source,
+    cycles: tuple[int, ...] = (1, 2, 3),
+    states: int = 7,
+    d_range: tuple[float, float] | None = None,
+    difference: bool = False,
+) -> "Figure":
+    """Draw ``cycles`` with ``states`` numbered slices; ``difference`` subtracts the first spectrum as the paper did."""
+    return cycles_figure(source, "fig2", tuple(cycles), states, d_range, difference, regions=1)

@@ -1,0 +1,20 @@
+"""The last cycle as in the paper's Fig. 3: diffraction, voltage and current, slices of two regions with lengths."""
+
+from typing import TYPE_CHECKING
+
+from operando.figures.paper_layout import cycles_figure
+from operando.figures.source import Source
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw(
+    source: Source,
+    cycles: tuple[int, ...] = (4,),
+    states: int = 7,
+    d_range: tuple[float, float] | None = None,
+    difference: bool = False,
+) -> "Figure":
+    """Draw ``cycles`` with ``states`` numbered slices; ``difference`` subtracts the first spectrum as the paper did."""
+    return cycles_figure(source, "fig3", tuple(cycles), states, d_range, difference, regions=2)
