@@ -7,7 +7,7 @@ from operando.diffraction.background import escape_lines, peel
 from operando.diffraction.geometry import channel_energies
 from operando.model.products.diffraction import CORRECTED
 
-_PEEL_KEV = 0.8
+_PEEL_KEV = 3.0
 """Half the width of the widest feature that counts as a line rather than background."""
 
 _FEWEST_COUNTS = 100

@@ -1,0 +1,100 @@
+"""Do the intervals of the lattice fit hold? Many made-up spectra with truth: bias, coverage, width, areas.
+
+    python benchmarks/validate_diffraction.py [REALISATIONS] [PROCESSES]
+
+Each realisation draws new lattices, amounts and Poisson counts of In and InLi. It passes if the bias of a(InLi) is
+under 1e-4 and under a fifth of the interval, the coverage of the 95 % interval is not rejected by a binomial test at
+1 %, and the summed areas of each phase are within 3 %.
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import binomtest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "diffraction"))
+
+from made import Phase, expected, spectrum, true_cell
+
+from operando.diffraction.series import analyse
+from operando.materials.catalogue import load
+
+SEED = 20260101
+NAMES = ("In", "InLi")
+NORMAL_95 = 1.959963984540054
+
+
+def realise(number: int) -> dict[str, np.ndarray]:
+    """One spectrum: deviations of the edges in relative units, their standard deviations, ratio of the areas."""
+    random = np.random.default_rng([SEED, number])
+    amounts = np.exp(random.uniform(np.log(500), np.log(8000), 2))
+    a, c, inli = random.normal(0.0, 1e-3, 3)
+    phases = [Phase("In", amounts[0], (a, a, c)), Phase("InLi", amounts[1], (inli,) * 3)]
+    mean, truth = expected(phases, level=float(random.uniform(10, 80)))
+    (lines,), (lattice,), _ = analyse([spectrum(random.poisson(mean), live=100.0)], [load(name) for name in NAMES])
+    off = [lattice["cell"].values[n] / true_cell(one) - 1.0 for n, one in enumerate(phases)]
+    std = [lattice["cell_std"].values[n] / true_cell(one) for n, one in enumerate(phases)]
+    ratios, ratio_stds, pulls = [], [], []
+    for name in NAMES:
+        of_phase = lines.isel(line=np.flatnonzero((lines["phase"] == name).values))
+        hkl = list(zip(*(of_phase[index].values.tolist() for index in "hkl"), strict=True))
+        true = np.array([truth[name, indices][1] for indices in hkl])
+        ratios.append(float(of_phase["area"].sum()) / true.sum())
+        ratio_stds.append(float(np.sqrt((of_phase["area_std"] ** 2).sum())) / true.sum())
+        strong = true > 0.3 * true.max()
+        pulls.append(((of_phase["area"].values - true) / of_phase["area_std"].values)[strong])
+    return {
+        "off": np.array([off[0][0], off[0][2], off[1][0]]),
+        "std": np.array([std[0][0], std[0][2], std[1][0]]),
+        "ratio": np.array(ratios),
+        "pull": np.concatenate(pulls),
+    }
+
+
+def report(found: list[dict[str, np.ndarray]]) -> bool:
+    """Print the table; true if everything passes."""
+    off, std = (np.array([one[key] for one in found]) for key in ("off", "std"))
+    passed = True
+    print(f"{len(found)} realisations, relative units")
+    for column, name in enumerate(("a(In)", "c(In)", "a(InLi)")):
+        known = np.isfinite(off[:, column])
+        deviation, sigma = off[known, column], std[known, column]
+        weights = sigma**-2.0
+        bias, mean_off = float((weights * deviation).sum() / weights.sum()), float(np.median(deviation))
+        inside = int((np.abs(deviation) < NORMAL_95 * sigma).sum())
+        p = binomtest(inside, int(known.sum()), 0.95).pvalue
+        width = 2 * NORMAL_95 * float(np.median(sigma))
+        ok = abs(bias) < 1e-4 and abs(mean_off) < width / 5 and p > 0.01
+        passed &= ok
+        print(
+            f"{name:8s} bias {bias:+.1e} median {mean_off:+.1e}  95 % interval {width:.1e} wide, "
+            f"covers {100 * inside / known.sum():.1f} % (p = {p:.3f})  missing {int((~known).sum())}  "
+            f"{'ok' if ok else 'FAILED'}"
+        )
+    ratio = np.array([one["ratio"] for one in found])
+    for column, name in enumerate(NAMES):
+        ok = abs(float(np.median(ratio[:, column])) - 1.0) < 0.03
+        passed &= ok
+        low, high = np.percentile(ratio[:, column], [2.5, 97.5])
+        print(f"area of {name:5s}: median ratio {np.median(ratio[:, column]):.4f}, 95 % in {low:.3f} … {high:.3f}"
+              f"  {'ok' if ok else 'FAILED'}")  # fmt: skip
+    pulls = np.concatenate([one["pull"] for one in found])
+    print(f"single areas: pull mean {pulls.mean():+.3f}, std {pulls.std():.3f}, "
+          f"covered {100 * (np.abs(pulls) < NORMAL_95).mean():.1f} %")  # fmt: skip
+    return passed
+
+
+def main() -> int:
+    """Run and return the exit status."""
+    realisations = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    processes = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+    realise(0)
+    with ProcessPoolExecutor(processes) as pool:
+        found = list(pool.map(realise, range(realisations), chunksize=10))
+    return 0 if report(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
