@@ -18,14 +18,11 @@ def step_energy(curve: xr.Dataset, steps: int) -> np.ndarray:
 
 
 def sums(protocol: xr.Dataset, energy: np.ndarray, chosen: np.ndarray) -> tuple[float, float, float]:
-    """Charge (mAh, positive), energy (mWh, positive) and hours of the chosen steps."""
-    charge = abs(float(protocol["charge"].values[chosen].sum()))
+    """Charge (mAh, positive), mean voltage (V) and hours of the chosen steps, which all move charge one way."""
+    charge = float(protocol["charge"].values[chosen].sum())
     span = protocol["end"].values[chosen] - protocol["start"].values[chosen]
-    return (
-        charge,
-        abs(float(energy[chosen].sum())),
-        float(span.astype("timedelta64[ns]").astype("int64").sum()) / 3.6e12,
-    )
+    hours = float(span.astype("timedelta64[ns]").astype("int64").sum()) / 3.6e12
+    return abs(charge), float(energy[chosen].sum()) / charge, hours
 
 
 def energy_row(
@@ -38,11 +35,11 @@ def energy_row(
     """Energy efficiency, mean voltages (V) and polarisation (ohm) of one cycle.
 
     ``efficiency``: the coulombic efficiency and its standard deviation. Mean voltages carry the voltmeter's
-    systematic error in the same direction, so it nearly drops out of the ratio.
+    systematic error in the same direction, so it nearly drops out of the ratio. A cell that gives no energy back
+    (a symmetric one) has no energy efficiency: NaN.
     """
-    (q_in, e_in, h_in), (q_out, e_out, h_out) = (sums(protocol, energy, side) for side in (charging, discharging))
-    v_in, v_out = e_in / q_in, e_out / q_out
-    ratio = e_out / e_in if e_in else float("nan")
+    (q_in, v_in, h_in), (q_out, v_out, h_out) = (sums(protocol, energy, side) for side in (charging, discharging))
+    ratio = (q_out * v_out) / (q_in * v_in) if v_in > 0 and v_out > 0 else float("nan")
     currents = (q_in / h_in if h_in else np.nan) + (q_out / h_out if h_out else np.nan)
     return {
         "energy_efficiency": ratio,

@@ -86,7 +86,7 @@ def run_starts(
     starts = np.flatnonzero(turns | jumps | broken)
     ends = np.append(starts[1:], current.size)
     kept: list[int] = [0]
-    lone = False
+    lone = int(ends[0]) == 1
     for start, end in zip(starts[1:], ends[1:], strict=True):
         if lone and not broken[start]:
             lone = False
