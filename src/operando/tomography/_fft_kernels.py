@@ -16,6 +16,8 @@ from numba import types
 from numba.extending import intrinsic
 
 LANES = 16
+WIDTH = 5
+"""Cells along each axis that a sample is spread over."""
 RADICES = (8, 9, 7, 5, 4, 3, 2)
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _INDEX = ir.VectorType(ir.IntType(32), LANES)
@@ -240,7 +242,7 @@ def copy_point(typing: Any, source: Any, start: Any, target: Any, place: Any) ->
 def spread_point(
     typing: Any, source: Any, start: Any, target: Any, place: Any, pitch: Any, rows: Any, columns: Any
 ) -> Any:
-    """Add point ``start`` of ``source`` to 4 × 4 cells of ``target``, weighted with ``rows`` × ``columns``."""
+    """Add point ``start`` of ``source`` to WIDTH × WIDTH cells of ``target``, weighted with ``rows`` × ``columns``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, start, target, place, pitch, rows, columns = arguments
@@ -249,11 +251,11 @@ def spread_point(
         weights = []
         for position, array in ((5, rows), (6, columns)):
             data = context.make_array(signature.args[position])(context, builder, array).data
-            pointers = [builder.gep(data, [ir.Constant(ir.IntType(64), i)]) for i in range(4)]
+            pointers = [builder.gep(data, [ir.Constant(ir.IntType(64), i)]) for i in range(WIDTH)]
             weights.append([emit.spread(builder.load(pointer)) for pointer in pointers])
-        for i in range(4):
+        for i in range(WIDTH):
             share = emit.mul(value, weights[0][i])
-            for j in range(4):
+            for j in range(WIDTH):
                 index = builder.add(_after(builder, place, pitch, i), ir.Constant(place.type, j))
                 pointer = _point(context, builder, signature.args[2], target, index)
                 builder.store(

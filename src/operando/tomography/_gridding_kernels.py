@@ -9,6 +9,7 @@ import numpy as np
 
 from operando.tomography._fft_kernels import (
     LANES,
+    WIDTH,
     add_rotated,
     add_scaled,
     aligned,
@@ -19,8 +20,20 @@ from operando.tomography._fft_kernels import (
     transform,
 )
 
-__all__ = ["LANES", "aligned", "spread_tile", "to_lines", "transform_columns", "transform_rows"]
+__all__ = [
+    "BLOCK",
+    "LANES",
+    "RIM",
+    "WIDTH",
+    "aligned",
+    "spread_tile",
+    "to_lines",
+    "transform_columns",
+    "transform_rows",
+]
 
+RIM = WIDTH // 2 + 1
+"""Cells around the grid that samples at its edge reach."""
 BLOCK = 16
 """Columns of the image that are written at once: one cache line."""
 
@@ -91,11 +104,11 @@ def _crossing(low: float, high: float, direction: float, first: float, last: flo
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _weigh(table: np.ndarray, fraction: float, weights: np.ndarray) -> None:
-    """Interpolate the weights of the four cells around a sample."""
+    """Interpolate the weights of the cells around a sample."""
     place = fraction * (table.shape[0] - 2)
     at = int(place)
     share = np.float32(place - at)
-    for i in range(4):
+    for i in range(WIDTH):
         weights[i] = table[at, i] + share * (table[at + 1, i] - table[at, i])
 
 
@@ -114,18 +127,18 @@ def spread_tile(
     """Fill the cells ``[v_first:v_last, u_first:u_last]`` of ``grid`` with what all radial lines bring there.
 
     ``lines`` (angle, frequency, lane), frequency -half … half; ``grid`` (v, u, lane) with the zero frequency
-    at ``half + 2``; ``table`` (fraction, 4) the weights of the four cells around a sample.
+    at ``half + RIM``; ``table`` (fraction, 4) the weights of the cells around a sample.
     Cells outside the tile belong to other calls, so that tiles can be worked on in any order.
     """
     half = (lines.shape[1] - 1) // 2
-    origin = half + 2
+    origin = half + RIM
     pitch = grid.shape[1]
     points, cells = lines.reshape(-1, LANES), grid.reshape(-1, LANES)
-    v_low, v_high = v_first - origin - 2.0, v_last - origin + 1.0
-    u_low, u_high = u_first - origin - 2.0, u_last - origin + 1.0
+    v_low, v_high = v_first - origin - WIDTH / 2, v_last - origin - 1 + WIDTH / 2
+    u_low, u_high = u_first - origin - WIDTH / 2, u_last - origin - 1 + WIDTH / 2
     v_mid, u_mid = 0.5 * (v_low + v_high), 0.5 * (u_low + u_high)
     reach = np.hypot(v_high - v_low, u_high - u_low) / 2
-    weight_v, weight_u = np.empty(4, np.float32), np.empty(4, np.float32)
+    weight_v, weight_u = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
     grid[v_first:v_last, u_first:u_last] = 0
     for angle in range(lines.shape[0]):
         cosine, sine = cosines[angle], sines[angle]
@@ -135,26 +148,24 @@ def spread_tile(
         low, high = _crossing(low, high, cosine, u_low, u_high)
         for k in range(int(np.ceil(low)), int(np.floor(high)) + 1):
             v, u = k * sine + origin, k * cosine + origin
-            v_cell, u_cell = int(v), int(u)
-            _weigh(table, v - v_cell, weight_v)
-            _weigh(table, u - u_cell, weight_u)
-            v_cell -= 1
-            u_cell -= 1
+            v_cell, u_cell = int(np.ceil(v - WIDTH / 2)), int(np.ceil(u - WIDTH / 2))
+            _weigh(table, v_cell - v + WIDTH / 2, weight_v)
+            _weigh(table, u_cell - u + WIDTH / 2, weight_u)
             at = angle * lines.shape[1] + k + half
-            if v_cell >= v_first and v_cell + 4 <= v_last and u_cell >= u_first and u_cell + 4 <= u_last:
+            if v_cell >= v_first and v_cell + WIDTH <= v_last and u_cell >= u_first and u_cell + WIDTH <= u_last:
                 spread_point(points, at, cells, v_cell * pitch + u_cell, pitch, weight_v, weight_u)
                 continue
-            for i in range(max(0, v_first - v_cell), min(4, v_last - v_cell)):
-                for j in range(max(0, u_first - u_cell), min(4, u_last - u_cell)):
+            for i in range(max(0, v_first - v_cell), min(WIDTH, v_last - v_cell)):
+                for j in range(max(0, u_first - u_cell), min(WIDTH, u_last - u_cell)):
                     place = (v_cell + i) * pitch + u_cell + j
                     add_scaled(points, at, cells, place, weight_v[i] * weight_u[j])
 
 
 @numba.njit(cache=True, nogil=True)
 def fold_rows(grid: np.ndarray, first: int, last: int) -> None:
-    """Add the grid's first three rows to those one period further, columns ``first:last``."""
-    size = grid.shape[0] - 3
-    for v in range(3):
+    """Add the grid's first rows to those one period further, columns ``first:last``."""
+    size = grid.shape[0] - 2 * RIM + 1
+    for v in range(2 * RIM - 1):
         for u in range(first, last):
             for lane in range(LANES):
                 grid[size + v, u, lane] += grid[v, u, lane]
@@ -176,11 +187,11 @@ def transform_rows(
     half = size // 2 - 1
     for v in range(first, last):
         row = grid[v]
-        for u in range(3):
+        for u in range(2 * RIM - 1):
             for lane in range(LANES):
                 row[size + u, lane] += row[u, lane]
-        for u in range(3, size + 3):
-            copy_swapped(row, u, points, (u - half - 2) % size)
+        for u in range(2 * RIM - 1, size + 2 * RIM - 1):
+            copy_swapped(row, u, points, (u - half - RIM) % size)
         flipped = transform(points, other, radices, tables)
         result = other if flipped else points
         for x in range(columns):
@@ -215,8 +226,8 @@ def transform_columns(
     for start in range(first, last, BLOCK):
         count = min(BLOCK, last - start)
         for x in range(count):
-            for v in range(3, size + 3):
-                copy_point(cells, v * pitch + start + x, points, (v - half - 2) % size)
+            for v in range(2 * RIM - 1, size + 2 * RIM - 1):
+                copy_point(cells, v * pitch + start + x, points, (v - half - RIM) % size)
             flipped = transform(points, other, radices, tables)
             result = other if flipped else points
             for y in range(columns):

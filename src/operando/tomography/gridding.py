@@ -22,7 +22,6 @@ from operando.tomography.angles import angle_weights, check_angles
 from operando.tomography.filters import kernel
 
 OVERSAMPLING = 1.25
-WIDTH = 4
 BATCH = 16
 """Slices worked on at once."""
 TILE = 64
@@ -30,7 +29,7 @@ PIECES = 32
 """Pieces of work; more than there are threads, so that all end at about the same time."""
 LOWEST = 12
 """Frequencies that carry what the filter's tail adds."""
-_SHAPE = 7.7
+_SHAPE = 9.5
 """Steepness of the spreading kernel; found by the flatness of discs of any size."""
 
 
@@ -94,7 +93,7 @@ def _plan(angles: bytes, columns: int, centre: float, name: str) -> Plan:
 
 def make_plan(angles: np.ndarray, columns: int, centre: float, name: str) -> Plan:
     """Prepare the tables that all slices share."""
-    from operando.tomography._fft_kernels import fft_tables
+    from operando.tomography._fft_kernels import WIDTH, fft_tables
 
     size = _grid_size(columns, centre)
     frequency = np.arange(size // 2)
@@ -112,8 +111,8 @@ def make_plan(angles: np.ndarray, columns: int, centre: float, name: str) -> Pla
         shift=_pairs(shift[:, : LOWEST + 1]),
         tail=_pairs(tail),
         bin=width,
-        table=_table(),
-        taper=(1 / _kernel_transform(positions / size)).astype(np.float32),
+        table=_table(WIDTH),
+        taper=(1 / _kernel_transform(positions / size, WIDTH)).astype(np.float32),
         radius=(columns - 1) / 2 + 1e-6,
         radices=radices,
         twiddles=twiddles,
@@ -128,7 +127,7 @@ def _pairs(values: np.ndarray) -> np.ndarray:
 def _grid_size(columns: int, centre: float) -> int:
     """Smallest even number with factors 2, 3, 5, 7 that keeps copies of the projections out of the field."""
     beside = abs(centre - (columns - 1) / 2)
-    size = int(np.ceil(max(OVERSAMPLING * columns, columns + beside + 2 * WIDTH, 4 * LOWEST)))
+    size = int(np.ceil(max(OVERSAMPLING * columns, columns + beside + 8, 4 * LOWEST)))
     while not _is_smooth(size) or size % 2:
         size += 1
     return size
@@ -170,39 +169,41 @@ def _filter_spectrum(name: str, columns: int, size: int) -> tuple[np.ndarray, np
     return spectrum, np.linalg.solve(normal, waves.conj().T @ wanted), width
 
 
-def _kernel_values(distance: np.ndarray) -> np.ndarray:
-    """Hyperbolic sine of a semicircle, ``WIDTH`` cells wide, at a distance in cells.
+def _kernel_values(distance: np.ndarray, width: int) -> np.ndarray:
+    """Hyperbolic sine of a semicircle, ``width`` cells wide, at a distance in cells.
 
     It is 0 at its ends. A kernel that is not weighs a sample on a cell's middle with one end only: a real
     image then leaks into the imaginary part, and the zero frequency, shared by all lines, loses weight.
     """
-    inside = np.clip(1 - (2 * distance / WIDTH) ** 2, 0, None)
+    inside = np.clip(1 - (2 * distance / width) ** 2, 0, None)
     return np.sinh(_SHAPE * np.sqrt(inside)) / np.sinh(_SHAPE)
 
 
-def _kernel_transform(position: np.ndarray) -> np.ndarray:
+def _kernel_transform(position: np.ndarray, width: int) -> np.ndarray:
     """Fourier transform of the kernel at a position in the image, in units of the grid's period."""
+    # x = sin t takes the kernel's steep ends, so that the quadrature converges.
     nodes, weights = np.polynomial.legendre.leggauss(64)
-    distance = nodes * WIDTH / 2
+    turn = 0.5 * np.pi * nodes
+    distance = np.sin(turn) * width / 2
     waves = np.cos(2 * np.pi * np.outer(position, distance))
-    return waves @ (_kernel_values(distance) * weights * WIDTH / 2)
+    return waves @ (_kernel_values(distance, width) * weights * np.cos(turn) * 0.25 * np.pi * width)
 
 
 @lru_cache(maxsize=1)
-def _table(fine: int = 1024) -> np.ndarray:
-    """Weights of the four cells around a sample that lies ``i / fine`` beyond the second of them."""
+def _table(width: int, fine: int = 1024) -> np.ndarray:
+    """Weights of the cells around a sample whose first cell lies ``i / fine`` inside the kernel's reach."""
     fraction = np.arange(fine + 2) / fine
-    return _kernel_values(fraction[:, None] - np.arange(-1, 3)).astype(np.float32)
+    return _kernel_values(fraction[:, None] - width / 2 + np.arange(width), width).astype(np.float32)
 
 
 class Room:
     """Memory to work in: allocated once, for touching new pages costs as much as the reconstruction."""
 
     def __init__(self, plan: Plan) -> None:
-        from operando.tomography._gridding_kernels import BLOCK, LANES, aligned
+        from operando.tomography._gridding_kernels import BLOCK, LANES, RIM, aligned
 
         self.lines = aligned(len(plan.angles), plan.size - 1, LANES)
-        self.grid = aligned(plan.size + 3, plan.size + 3, LANES)
+        self.grid = aligned(plan.size + 2 * RIM - 1, plan.size + 2 * RIM - 1, LANES)
         self.zero = np.empty((len(plan.angles), LANES), np.float32)
         self.columns = plan.columns
         self.bins = -(-plan.columns // plan.bin)
@@ -274,7 +275,7 @@ def _grid(plan: Plan, room: Room) -> None:
     """Spread the lines onto the grid, tile by tile."""
     from operando.tomography._gridding_kernels import spread_tile
 
-    edges = split(plan.size + 3, -(-(plan.size + 3) // TILE))
+    edges = split(len(room.grid), -(-len(room.grid) // TILE))
     cosines, sines = np.cos(plan.angles), np.sin(plan.angles)
 
     def work(piece: int) -> None:
@@ -286,11 +287,11 @@ def _grid(plan: Plan, room: Room) -> None:
 
 def _images(plan: Plan, room: Room, images: np.ndarray) -> None:
     """Transform the grid back; the two axes one after the other, so that only the image's part of each is kept."""
-    from operando.tomography._gridding_kernels import BLOCK, fold_rows, transform_columns, transform_rows
+    from operando.tomography._gridding_kernels import BLOCK, RIM, fold_rows, transform_columns, transform_rows
 
-    fold_rows(room.grid, 0, plan.size + 3)
+    fold_rows(room.grid, 0, len(room.grid))
     steady = room.zero.sum(0, dtype=float).astype(np.float32)
-    rows = [(first + 3, last + 3) for first, last in split(plan.size, PIECES)]
+    rows = [(first + 2 * RIM - 1, last + 2 * RIM - 1) for first, last in split(plan.size, PIECES)]
     columns = [(first, min(first + BLOCK, plan.columns)) for first in range(0, plan.columns, BLOCK)]
 
     def along_u(piece: int) -> None:
