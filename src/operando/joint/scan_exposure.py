@@ -6,21 +6,29 @@ import numpy as np
 
 from operando.joint.exposure import identity, mean_ring_current, shifted
 from operando.model.products.joint import SCAN_EXPOSURE, ScanExposure
-from operando.model.products.raw import PROJECTION, Scan
+from operando.model.products.raw import PROJECTION, RawVolume, Scan
 from operando.model.step import Setting, step
 
 
-@step(version=1)
+@step(version=2)
 def scan_exposure(
-    scan: Scan, offset_s: Annotated[float | None, Setting("tomography.clock_offset_s")] = None
+    scan: Scan | None = None,
+    raw_volume: RawVolume | None = None,
+    offset_s: Annotated[float | None, Setting("tomography.clock_offset_s")] = None,
 ) -> ScanExposure:
-    """Take start and end of the sample frames and the ring current meanwhile (mA); no image is read."""
+    """Take start and end of the sample frames and the ring current meanwhile (mA); no image is read.
+
+    A volume that somebody else reconstructed stands for its scan. Raises ``TypeError`` without either.
+    """
+    taken = scan if scan is not None else raw_volume
+    if taken is None:
+        raise TypeError("scan_exposure needs a scan or a reconstructed volume")
     current = None
-    if "ring_current" in scan:
+    if scan is not None and "ring_current" in scan:
         current = scan["ring_current"].values[np.asarray(scan["image_key"].values) == PROJECTION]
     return SCAN_EXPOSURE.new(
-        start=shifted(scan["start"].values, offset_s),
-        end=shifted(scan["end"].values, offset_s),
+        start=shifted(taken["start"].values, offset_s),
+        end=shifted(taken["end"].values, offset_s),
         ring_current=mean_ring_current(current),
-        attrs=identity(scan),
+        attrs=identity(taken),
     )

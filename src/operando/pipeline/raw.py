@@ -240,6 +240,8 @@ def _complete(dataset: xr.Dataset, frame: RawFrame) -> xr.Dataset:
         dataset = dataset.assign_coords(row=("row", rows, {"units": "1"}))
         if "pixel_size" not in dataset and frame.options.pixel_size_um is not None:
             dataset = dataset.assign(pixel_size=((), frame.options.pixel_size_um, {"units": "um"}))
+    if frame.product == "raw_volume":
+        dataset = dataset.assign_coords(z=("z", np.arange(dataset.sizes["z"]), {"units": "1"}))
     if frame.product == "spectrum" and frame.options.two_theta_deg is not None:
         known = dataset["two_theta"]
         dataset["two_theta"] = known.fillna(frame.options.two_theta_deg).assign_attrs(known.attrs)
