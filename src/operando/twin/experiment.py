@@ -46,7 +46,7 @@ def simulate(
     and seed, same bytes in every array.
     Raises ``ConfigurationError`` for settings that make no sense.
     """
-    settings = settled(_adapted(load(preset_or_toml, scenario), binning, seed))
+    settings = settled(adapted(load(preset_or_toml, scenario), binning, seed))
     world, told = World(settings), progress or (lambda what, done, total: None)
     faulty.check(faults)
     out = Path(out)
@@ -69,7 +69,7 @@ def simulate(
     return [*tomography, *diffraction, *electrochemistry, configuration, *written]
 
 
-def _adapted(settings: Experiment, binning: int | None, seed: int | None) -> Experiment:
+def adapted(settings: Experiment, binning: int | None, seed: int | None) -> Experiment:
     """Settings with another seed, or with ``binning`` times larger pixels and fewer rows, columns and angles."""
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
