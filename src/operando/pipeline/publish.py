@@ -11,8 +11,8 @@ import xarray as xr
 
 from operando.joint.summary import with_warnings
 from operando.model.clock import to_text
-from operando.pipeline import codec
-from operando.pipeline.store import RESULTS, Results
+from operando.pipeline import codec, deposit, nexus
+from operando.pipeline.store import Results
 
 
 def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str | None]]) -> list[Path]:
@@ -21,6 +21,8 @@ def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str
     written = [write_summary(results, title, version, warnings)]
     written += write_tables(results)
     written.append(write_store(results))
+    written.append(nexus.write(results, version))
+    written.append(deposit.write(results, version))
     return written
 
 
@@ -141,8 +143,3 @@ def _storable(table: xr.Dataset) -> xr.Dataset:
         if variable.dtype.kind == "U":
             table[name] = variable.astype(object)
     return table
-
-
-def results_folder(folder: Path) -> Path:
-    """Where the results of an experiment lie."""
-    return folder / RESULTS
