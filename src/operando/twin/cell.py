@@ -138,12 +138,14 @@ class TwinCell:
     def pushed(self, stored_mah: float) -> np.ndarray:
         """Surface that the anode has when ``stored_mah`` are in it and it touches everywhere, µm."""
         anode = self.settings.anode
-        rise = self.volume_change(stored_mah) / self.area
-        surface = anode.surface_um + self.roughness + rise * (1 - sum(p.growth_share for p in anode.protrusion))
+        surface = anode.surface_um + self.roughness
+        left = self.volume_change(stored_mah)
         for bump in anode.protrusion:
-            grown = rise * self.area * bump.growth_share / (np.pi * bump.radius_um**2 / 3)
+            volume = bump.growth_share * self.volume_change(max(stored_mah - bump.grows_above_mah, 0.0))
+            grown = volume / (np.pi * bump.radius_um**2 / 3)
             surface = surface + (bump.height_um + grown) * self._bump(bump)
-        return surface
+            left -= volume
+        return np.asarray(surface + left / self.area)
 
     def _bump(self, bump: Protrusion) -> np.ndarray:
         if np.hypot(*bump.at_um) + bump.radius_um > self.radius:

@@ -36,6 +36,18 @@ class Camera:
         return np.asarray(profile / profile.mean(dtype=np.float64).astype(np.float32))
 
     @cached_property
+    def slits(self) -> np.ndarray | None:
+        """Share of the beam that the slits let through to each row, with a penumbra of a pixel."""
+        from scipy.special import ndtr
+
+        if self.settings.slits_um is None:
+            return None
+        z = np.arange(self.settings.rows) * self.settings.pixel_um
+        first, last = self.settings.slits_um
+        edge = self.settings.pixel_um
+        return np.asarray(ndtr((z - first) / edge) * ndtr((last - z) / edge), np.float32)[:, None]
+
+    @cached_property
     def drift(self) -> np.ndarray:
         """How the profile changes from the flats before to the flats after, relative."""
         rows, columns = self.shape
@@ -55,13 +67,20 @@ class Camera:
         return chosen[: self.settings.hot_pixels], chosen[self.settings.hot_pixels :]
 
     def image(self, transmission: np.ndarray) -> np.ndarray:
-        """Transmission with optics' blur and glare."""
+        """Transmission (one in the open beam) behind the slits, with optics' blur and glare."""
         from scipy.ndimage import gaussian_filter
 
         given = self.settings
+        if self.slits is not None:
+            transmission = transmission * self.slits
         sigma = given.blur_um / given.pixel_um
         blurred = gaussian_filter(transmission, sigma, mode="nearest", truncate=3) if sigma > 0.05 else transmission
         return blurred if given.glare == 0 else (1 - given.glare) * blurred + given.glare * self._spread(blurred)
+
+    @cached_property
+    def open_beam(self) -> np.ndarray:
+        """The image without a sample."""
+        return self.image(np.ones(self.shape, np.float32))
 
     def _spread(self, image: np.ndarray) -> np.ndarray:
         """The image convolved with (1 + r²/r0²)^-1.5, on a coarse grid; beyond the edges it goes on unchanged."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from operando.twin import faults as faulty
 from operando.twin import truth
+from operando.twin.binning import adapted
 from operando.twin.configuration import configuration_text, write_times
 from operando.twin.cycler import Record, record
 from operando.twin.detector import Camera, ring_current
@@ -67,27 +68,6 @@ def simulate(
     if faults:
         faulty.apply(out, faults)
     return [*tomography, *diffraction, *electrochemistry, configuration, *written]
-
-
-def adapted(settings: Experiment, binning: int | None, seed: int | None) -> Experiment:
-    """Settings with another seed, or with ``binning`` times larger pixels and fewer rows, columns and angles."""
-    if seed is not None:
-        settings = settings.model_copy(update={"seed": seed})
-    if binning in {None, 1}:
-        return settings
-    given, motion = settings.detector, settings.motion
-    assert binning is not None
-    detector = given.model_copy(
-        update={
-            "columns": given.columns // binning,
-            "rows": given.rows // binning,
-            "pixel_um": given.pixel_um * binning,
-        }
-    )
-    tomography = settings.tomography.model_copy(update={"angles": max(settings.tomography.angles // binning, 8)})
-    pixels = ("centre_offset_px", "centre_drift_px", "centre_jitter_px")
-    motion = motion.model_copy(update={name: getattr(motion, name) / binning for name in pixels})
-    return settings.model_copy(update={"detector": detector, "tomography": tomography, "motion": motion})
 
 
 def _chosen(settings: Experiment, scans: int | Sequence[int] | None) -> list[int]:

@@ -28,6 +28,8 @@ def morphology(cell: TwinCell, state: State, stands: Pose, detector: Detector) -
     half = detector.pixel_um / 2
     first = -half - stands.shift_um[0]
     last = detector.rows * detector.pixel_um - half - stands.shift_um[0]
+    if detector.slits_um is not None:
+        first, last = max(first, detector.slits_um[0] - stands.shift_um[0]), min(last, detector.slits_um[1])
     top = cell.settings.anode.surface_um - cell.settings.anode.thickness_um
     bottom = cell.settings.anode.surface_um + cell.settings.electrolyte.thickness_um
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from operando.twin.binning import adapted
 from operando.twin.presets import load
 from operando.twin.scenarios import settled
 from operando.twin.settings import Experiment
@@ -51,10 +52,7 @@ def plan(preset_or_toml: str | Path, *, binning: int | None = None) -> dict[str,
     against chord and exposure, ``least_host_fraction`` against exposure, and the ``assumptions`` in words.
     """
     settings = settled(load(preset_or_toml))
-    if binning:
-        from operando.twin.experiment import adapted
-
-        settings = adapted(settings, binning, None)
+    settings = adapted(settings, binning, None)
     world = World(settings)
     chords = _chords(settings)
     table = [[limits(world, chord, exposure) for chord in chords] for exposure in EXPOSURES]

@@ -20,6 +20,7 @@ class Protrusion(Section):
     radius_um: float = Field(gt=0)
     height_um: float = Field(ge=0)
     growth_share: float = Field(0.0, ge=0, lt=1, description="share of the anode's volume change that goes into it")
+    grows_above_mah: float = Field(0.0, ge=0, description="it grows with what is stored beyond this")
 
 
 class Particle(Section):
@@ -124,6 +125,7 @@ class Detector(Section):
     hot_pixels: int = Field(0, ge=0)
     dead_pixels: int = Field(0, ge=0)
     zingers: float = Field(0.0, ge=0, description="mean number in a frame")
+    slits_um: tuple[float, float] | None = Field(None, description="z between the beam's slits; dark outside")
     roll_mrad: float = Field(0.0, description="tilt of the rotation axis against the detector's columns")
 
 

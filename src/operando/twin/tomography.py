@@ -105,7 +105,7 @@ class Scanner:
         progress = frame / (len(schedule.key) - 1)
         relative = float(current[frame]) / self.settings.beam.ring_current_ma
         if key == FLAT:
-            ideal = np.ones(self.camera.shape, np.float32)
+            ideal = self.camera.open_beam
         else:
             ideal = self.camera.image(transmission(scene, self._view(index, frame, schedule)))
         return self.camera.expose(self.camera.mean_counts(ideal, progress, relative, key == FLAT), (index, frame))

@@ -72,10 +72,18 @@ class World:
         """Share of the anode's surface without void before it, on a grid of times fine enough for the voltage."""
         knots = np.unique(np.concatenate([np.linspace(0, self.protocol.length, 80), self.protocol.edges]))
         left = []
+        coarse = self._coarse_cell
         for time in knots:
-            surfaces = self.state(float(time)).surfaces
+            stored = float(self.protocol.stored(time))
+            surfaces = coarse.state(stored, self.protocol.stored_maximum(float(time))).surfaces
             left.append(np.sum(surfaces.weight[surfaces.gap <= 1e-9]) / np.sum(surfaces.weight))
         return np.asarray(np.interp(seconds, knots, left))
+
+    @cached_property
+    def _coarse_cell(self) -> TwinCell:
+        """The same cell on height maps just fine enough for areas."""
+        step = max(self.settings.detector.pixel_um, self.settings.cell.bore_um / 150)
+        return TwinCell(self.settings.cell, self.settings.seed, step, self.cell.rows_um)
 
     @cached_property
     def spectrum_times(self) -> np.ndarray:
