@@ -62,7 +62,7 @@ def balance(
 
 def by_pair(differences: Sequence[xr.Dataset]) -> dict[tuple[int, int], xr.Dataset]:
     """Differences by the numbers of their two scans; two steps of the protocol may share one."""
-    return {(int(earlier), int(later)): one for one in differences for earlier, later in [one.attrs["frame"]]}
+    return {(int(one.attrs["frame"][0]), int(one.attrs["frame"][1])): one for one in differences}
 
 
 def quantity(dataset: xr.Dataset, name: str, unit: str) -> Quantity:

@@ -9,6 +9,7 @@ SHAPES = (0.0, 0.5, 1.0, 1.5)
 
 GRID = 2000
 FEWEST = 6
+ENOUGH = 0.7
 DECISIVE = 10.0
 """Least gain in BIC over "nothing happened" (very strong evidence; Kass and Raftery 1995,
 https://doi.org/10.1080/01621459.1995.10476572)."""
@@ -91,7 +92,9 @@ def _top(values: np.ndarray, start: int, level: float) -> int:
             top = k
         elif values[k] - level < 0.5 * (values[top] - level):
             break
-    return max(top, min(start + 1, values.size - 1))
+    # Far from the onset the rise may have changed its pace: the part up to ENOUGH of the height tells.
+    enough = start + int(np.argmax(values[start : top + 1] - level >= ENOUGH * (values[top] - level)))
+    return min(max(enough, start + 3), max(top, start + 1), values.size - 1)
 
 
 def _scatter(values: np.ndarray) -> float:

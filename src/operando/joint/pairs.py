@@ -20,8 +20,8 @@ NULL_TEST, ALL = "null test", "all"
 def pairs(protocol: Protocol | None, timeline: ScanTimeline) -> Pairs:
     """Choose two different scans for every step, nearest its start and end, then a null test, then first to last.
 
-    Steps that no scan overlaps are left out. The null test is two neighbouring scans of one rest, between
-    which nothing should change. A scan's time is the middle of its exposure.
+    Steps outside the scanned time are left out, and rests that no two scans can tell apart. The null test is two
+    neighbouring scans of one rest, between which nothing should change. A scan's time is the middle of its exposure.
     """
     scans = timeline["scan"].values.astype(int)
     found: list[Pair] = []
@@ -61,18 +61,21 @@ def of_steps(protocol: xr.Dataset, timeline: xr.Dataset) -> list[Pair]:
         first, last = (float(as_seconds(protocol[name].values[k : k + 1], origin)[0]) for name in ("start", "end"))
         if last < begins.min() or first > ends.max():
             continue
-        i, j = nearest_two(middle, first, last)
-        found.append((int(scans[i]), int(scans[j]), int(protocol["cycle"].values[k]), str(protocol["kind"].values[k])))
+        kind = str(protocol["kind"].values[k])
+        i, j = nearest_two(middle, first, last, exact=kind in {"rest", "impedance"})
+        if i < j:
+            found.append((int(scans[i]), int(scans[j]), int(protocol["cycle"].values[k]), kind))
     return found + null_test(timeline)
 
 
-def nearest_two(middle: np.ndarray, start: float, end: float) -> tuple[int, int]:
-    """Places i < j of the scans (sorted times ``middle``) nearest to ``start`` and ``end``, always two different ones.
+def nearest_two(middle: np.ndarray, start: float, end: float, exact: bool = False) -> tuple[int, int]:
+    """Places i < j of the scans (sorted times ``middle``) nearest to ``start`` and ``end``.
 
-    Where one scan is nearest to both, the second best is taken where it costs least.
+    Where one scan is nearest to both, the second best is taken where it costs least, since a step that moves charge
+    must have its balance; with ``exact`` the same scan is returned twice.
     """
     i, j = int(np.argmin(np.abs(middle - start))), int(np.argmin(np.abs(middle - end)))
-    if i < j:
+    if i < j or exact:
         return i, j
     options = [(a, a + 1) for a in (i - 1, i) if a >= 0 and a + 1 < middle.size]
     return min(options, key=lambda pair: abs(middle[pair[0]] - start) + abs(middle[pair[1]] - end))
