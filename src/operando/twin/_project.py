@@ -105,6 +105,7 @@ def transmit(
     per_um: float,
     centre: float,
     shear: float,
+    middle_row: float,
     subsamples: int,
     image: np.ndarray,
 ) -> None:
@@ -112,14 +113,14 @@ def transmit(
 
     paths (material, offset, row) in µm, walls (offset, energy) the exponent of the container, attenuation
     (material, energy) in 1/µm, weights (energy). Column c of row r looks along s = (c - centre) / per_um
-    - shear × (r - middle); ``first`` is the first offset, whose grid has ``subsamples`` points a pixel.
+    - shear × (r - middle_row); ``first`` is the first offset, whose grid has ``subsamples`` points a pixel.
     """
-    materials, count, rows = paths.shape
+    materials, count, _ = paths.shape
     energies = weights.shape[0]
     length = np.empty(materials, np.float32)
     spacing = 1.0 / (per_um * subsamples)
     for row in range(image.shape[0]):
-        lean = shear * (row - (rows - 1) / 2)
+        lean = shear * (row - middle_row)
         for column in range(image.shape[1]):
             middle = (column - centre) / per_um - lean
             length[:] = 0.0
@@ -138,3 +139,19 @@ def transmit(
                     exponent += attenuation[m, e] * length[m] * np.float32(1.0 / subsamples)
                 total += weights[e] * np.exp(-exponent)
             image[row, column] = total
+
+
+@njit(cache=True, nogil=True)
+def assemble(under: np.ndarray, chord: np.ndarray, covered: np.ndarray, paths: np.ndarray) -> None:
+    """Paths of anode, electrolyte, screws and cathode (material, offset, row) from those under the surfaces.
+
+    ``under`` (surface, offset, row): below anode and electrolyte; ``covered`` (level, row): share of the row
+    above the anode's back, the cathode's top and its bottom.
+    """
+    for j in range(chord.shape[0]):
+        for row in range(covered.shape[1]):
+            top, lower, bottom = covered[0, row], covered[1, row], covered[2, row]
+            paths[0, j, row] = under[0, j, row] - chord[j] * top
+            paths[1, j, row] = chord[j] * lower - under[1, j, row]
+            paths[2, j, row] = chord[j] * (top + 1 - bottom)
+            paths[3, j, row] = chord[j] * (bottom - lower)

@@ -48,6 +48,14 @@ class Camera:
         return np.asarray(ndtr((z - first) / edge) * ndtr((last - z) / edge), np.float32)[:, None]
 
     @cached_property
+    def lit_rows(self) -> slice:
+        """Rows that any direct beam reaches."""
+        if self.slits is None:
+            return slice(0, self.settings.rows)
+        lit = np.flatnonzero(self.slits[:, 0] > 1e-7)
+        return slice(int(lit[0]), int(lit[-1]) + 1) if len(lit) else slice(0, 0)
+
+    @cached_property
     def drift(self) -> np.ndarray:
         """How the profile changes from the flats before to the flats after, relative."""
         rows, columns = self.shape
@@ -91,6 +99,7 @@ class Camera:
         wide = np.pad(coarse, reach, mode="edge")
         spread = np.fft.irfft2(np.fft.rfft2(wide) * transform, wide.shape)
         spread = spread[reach : reach + coarse.shape[0], reach : reach + coarse.shape[1]].astype(np.float32)
+        np.clip(spread, 0, None, out=spread)  # a transform leaves -1e-12 where nothing shines
         if self._coarseness == 1:
             return spread
         grown = zoom(spread, self._coarseness, order=1, grid_mode=True, mode="nearest")

@@ -29,6 +29,10 @@ class View:
     """Lean of the cell's axis along y and x, rad."""
     roll: float = 0.0
     """Lean of the rotation axis in the detector's plane, rad."""
+    first_row: int = 0
+    """Only ``rows`` rows from this one on are looked at."""
+    middle_row: float = 0.0
+    """Row at which leaning axes stand at their place, counted from ``first_row``."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,13 @@ def paths(subject: Scene, view: View, subsamples: int = 2) -> tuple[np.ndarray, 
 
     Materials as in ``Scene.mu``; the electrolyte's path counts grains by their relative density.
     """
-    from operando.twin._project import paths_through_ellipsoids, paths_under
+    from operando.twin._project import assemble, paths_through_ellipsoids, paths_under
 
     cosine, sine = np.cos(view.angle - view.turn), np.sin(view.angle - view.turn)
     offsets = _offsets(view, subsamples)
     chord = 2 * np.sqrt(np.clip(subject.radius**2 - offsets**2, 0, None))
     per_um = 1 / view.pixel_um
-    shift = view.shift_um[0] * per_um + 0.5
+    shift = view.shift_um[0] * per_um + 0.5 - view.first_row
     under = np.zeros((2, len(offsets), view.rows))
     spacing = subject.axis[1] - subject.axis[0]
     for surface, target in zip((subject.anode, subject.electrolyte), under, strict=True):
@@ -103,17 +107,13 @@ def paths(subject: Scene, view: View, subsamples: int = 2) -> tuple[np.ndarray, 
         paths_under(
             leaning, subject.axis[0], spacing, subject.radius, cosine, sine, offsets, spacing, per_um, shift, target
         )
-    top, lower, bottom = (
-        _covered(level, view, per_um, shift)
-        for level in (subject.anode_top, subject.cathode_top, subject.cathode_bottom)
-    )
-    anode = under[0] - np.outer(chord, top)
-    electrolyte = np.outer(chord, lower) - under[1]
+    levels = (subject.anode_top, subject.cathode_top, subject.cathode_bottom)
+    covered = np.stack([_covered(level, view, per_um, shift) for level in levels])
+    found = np.empty((4, len(offsets), view.rows))
+    assemble(under, chord, covered, found)
     if len(subject.grains):
-        paths_through_ellipsoids(subject.grains, cosine, sine, offsets, per_um, shift, electrolyte)
-    screws = np.outer(chord, top + 1 - bottom)
-    cathode = np.outer(chord, bottom - lower)
-    return offsets, np.stack([anode, electrolyte, screws, cathode])
+        paths_through_ellipsoids(subject.grains, cosine, sine, offsets, per_um, shift, found[1])
+    return offsets, found
 
 
 def transmission(subject: Scene, view: View, subsamples: int = 2) -> np.ndarray:
@@ -137,6 +137,7 @@ def transmission(subject: Scene, view: View, subsamples: int = 2) -> np.ndarray:
         per_um,
         seen,
         shear,
+        view.middle_row,
         subsamples,
         image,
     )

@@ -15,6 +15,7 @@ from operando.twin.settings import Experiment
 from operando.twin.writers.frames import DARK, FLAT, PROJECTION, Frames
 
 _THREADS = 2
+_MANY_COLUMNS = 1000
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,24 @@ class Scanner:
         if key == FLAT:
             ideal = self.camera.open_beam
         else:
-            ideal = self.camera.image(transmission(scene, self._view(index, frame, schedule)))
+            ideal = self.camera.image(self._transmission(index, frame, schedule, scene))
         return self.camera.expose(self.camera.mean_counts(ideal, progress, relative, key == FLAT), (index, frame))
+
+    def _transmission(self, index: int, frame: int, schedule: Plan, scene: Scene) -> np.ndarray:
+        """The ideal image; rows in the slits' shadow are left at zero, for nothing shines there."""
+        lit = self.camera.lit_rows
+        ideal = np.zeros(self.camera.shape, np.float32)
+        ideal[lit] = transmission(scene, self._view(index, frame, schedule), self._subsamples)
+        return ideal
+
+    @property
+    def _subsamples(self) -> int:
+        """Rays a pixel: two, but one where pixels are small against everything in the cell."""
+        return 1 if self.settings.detector.columns > _MANY_COLUMNS else 2
 
     def _view(self, index: int, frame: int, schedule: Plan) -> View:
         """How one projection sees the cell, with the drift inside the scan and the angle's jitter."""
-        given, motion = self.settings.detector, self.settings.motion
+        given, motion, lit = self.settings.detector, self.settings.motion, self.camera.lit_rows
         stands = pose(self.settings, index)
         first = np.flatnonzero(schedule.key == PROJECTION)[0]
         progress = (frame - first) / max(np.sum(schedule.key == PROJECTION) - 1, 1) - 0.5
@@ -123,7 +136,7 @@ class Scanner:
         z, y, x = stands.shift_um
         return View(
             angle=float(schedule.angle[frame]) + jitter,
-            rows=given.rows,
+            rows=lit.stop - lit.start,
             columns=given.columns,
             pixel_um=given.pixel_um,
             centre_px=stands.centre_px,
@@ -131,6 +144,8 @@ class Scanner:
             turn=stands.turn_rad,
             tilt=(0.0, stands.tilt_rad),
             roll=given.roll_mrad * 1e-3,
+            first_row=lit.start,
+            middle_row=(given.rows - 1) / 2 - lit.start,
         )
 
 
