@@ -94,7 +94,7 @@ def open_beam(scan: xr.Dataset, faulty_share: float) -> Open:
     for group in groups:
         raw = frames(scan, group).astype(np.float32) - dark
         raw /= current[group].astype(np.float32)[:, None, None]
-        images.append(raw.mean(0))
+        images.append(robust_mean(raw))
         gains.append(_gain(raw, dark_std))
     stack = np.stack(images)
     faulty = faulty_pixels(stack, faulty_share)
@@ -116,7 +116,21 @@ def _dark(scan: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
         noise = np.sqrt(np.median(raw.var(0, ddof=1), axis=1))
     else:
         noise = np.median(np.abs(np.diff(raw[0], axis=1)), axis=1) / (0.6745 * np.sqrt(2))
-    return raw.mean(0), np.maximum(noise, quantisation)
+    return robust_mean(raw), np.maximum(noise, quantisation)
+
+
+def robust_mean(stack: np.ndarray, sigmas: float = 8.0) -> np.ndarray:
+    """Mean over frames (frame, row, column) without what lies far off a pixel's median: zingers in flats and darks.
+
+    The scatter is that of the row, for a pixel's own few values would hide its outlier.
+    """
+    if len(stack) < 3:
+        return stack.mean(0)
+    middle = np.median(stack, axis=0)
+    off = np.abs(stack - middle)
+    usual = 1.4826 * np.median(off, axis=(0, 2))[None, :, None]
+    kept = off <= np.maximum(sigmas * usual, 1e-6 * np.abs(middle))
+    return np.where(kept, stack, middle).mean(0, dtype=np.float32)
 
 
 def _gain(flats: np.ndarray, dark_std: np.ndarray) -> np.ndarray:

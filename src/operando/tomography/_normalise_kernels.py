@@ -40,12 +40,17 @@ def remove_zingers(
     """
     angles, rows, columns = stack.shape
     found = 0
-    for angle in range(max(first, 1), min(last, angles - 1)):
+    if angles < 3 or columns < 3:
+        return 0
+    for angle in range(first, last):
+        # At the ends both neighbours lie on the same side.
+        before, after = (angle - 1 if angle else 2), (angle + 1 if angle < angles - 1 else angles - 3)
         for row in range(rows):
-            for column in range(1, columns - 1):
+            for column in range(columns):
+                left, right = (column - 1 if column else 2), (column + 1 if column < columns - 1 else columns - 3)
                 value = stack[angle, row, column]
-                one, two = stack[angle, row, column - 1], stack[angle, row, column + 1]
-                three, four = stack[angle - 1, row, column], stack[angle + 1, row, column]
+                one, two = stack[angle, row, left], stack[angle, row, right]
+                three, four = stack[before, row, column], stack[after, row, column]
                 highest = max(max(one, two), max(three, four))
                 excess = value - highest - least
                 if excess > 0:

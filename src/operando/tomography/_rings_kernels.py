@@ -49,6 +49,48 @@ def keys_of(sinogram: np.ndarray, keys: np.ndarray) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def order_keys(values: np.ndarray, keys: np.ndarray) -> None:
+    """The same for values that are laid out (column, angle) already."""
+    bits = values.view(np.uint32)
+    for column in range(values.shape[0]):
+        for angle in range(values.shape[1]):
+            bit = bits[column, angle]
+            order = ~bit if bit >> np.uint32(31) else bit | np.uint32(0x80000000)
+            keys[column, angle] = (np.uint64(order) << np.uint64(32)) | np.uint64(angle)
+
+
+@numba.njit(cache=True, nogil=True)
+def by_level(keys: np.ndarray, values: np.ndarray, smooth: np.ndarray) -> np.ndarray:
+    """``values`` - ``smooth`` (column, angle) in the order of the sorted keys."""
+    residual = np.empty(values.shape, np.float32)
+    for column in range(keys.shape[0]):
+        for rank in range(keys.shape[1]):
+            angle = np.int64(keys[column, rank] & np.uint64(0xFFFFFFFF))
+            residual[column, rank] = values[column, angle] - smooth[column, angle]
+    return residual
+
+
+@numba.njit(cache=True, nogil=True)
+def subtract_between(smooth: np.ndarray, level: np.ndarray, offset: np.ndarray, sinogram: np.ndarray) -> None:
+    """Subtract from ``sinogram`` (angle, column) the offset (column, knot) at the level ``smooth`` (column, angle)."""
+    knots = level.shape[1]
+    for column in range(smooth.shape[0]):
+        if not offset[column].any():
+            continue
+        for angle in range(smooth.shape[1]):
+            at = smooth[column, angle]
+            knot = 0
+            while knot < knots and level[column, knot] < at:
+                knot += 1
+            if knot == 0 or knot == knots:
+                sinogram[angle, column] -= offset[column, min(knot, knots - 1)]
+            else:
+                low, high = level[column, knot - 1], level[column, knot]
+                share = (at - low) / (high - low)
+                sinogram[angle, column] -= offset[column, knot - 1] * (1 - share) + offset[column, knot] * share
+
+
+@numba.njit(cache=True, nogil=True)
 def values_of(keys: np.ndarray, values: np.ndarray) -> None:
     """Turn sorted keys back into values: (column, rank), ``values`` as its uint32 view."""
     for column in range(keys.shape[0]):

@@ -12,13 +12,16 @@ from operando.model.step import Cut, step
 from operando.tomography._frames import row_coordinate
 from operando.tomography._threads import over_pieces
 
-Method = Literal["all-stripe", "sorting", "wavelet-fft", "none"]
+Method = Literal["offsets", "all-stripe", "sorting", "wavelet-fft", "none"]
 
 
 class RingsParameters(Parameters):
     """How rings are removed."""
 
-    method: Method = Field(default="all-stripe", description="all-stripe (Vo 2018), sorting, wavelet-fft or none")
+    method: Method = Field(
+        default="offsets",
+        description="offsets (only each column's own), all-stripe (Vo 2018), sorting, wavelet-fft or none",
+    )
     snr: float = Field(
         default=3.0, description="how far a faulty column stands out, in units of the others' spread", gt=1
     )
@@ -65,18 +68,20 @@ def _clean(sinogram: np.ndarray, params: RingsParameters) -> None:
         sinogram[:] = remove_stripes(
             sinogram, params.method, params.snr, large, small,
             params.drop_ratio, params.wavelet_level, params.wavelet_sigma,
+            _odd(min(params.offset_width, max(5, columns // 32))),
         )  # fmt: skip
 
 
 def remove_stripes(
     sinogram: np.ndarray,
-    method: Method = "all-stripe",
+    method: Method = "offsets",
     snr: float = 3.0,
     large_size: int = 51,
     small_size: int = 21,
     drop_ratio: float = 0.1,
     wavelet_level: int = 5,
     wavelet_sigma: float = 1.0,
+    offset_width: int = 9,
 ) -> np.ndarray:
     """Return the sinogram (angle, column; float32) without stripes."""
     sinogram = np.ascontiguousarray(sinogram, np.float32)
@@ -86,6 +91,10 @@ def remove_stripes(
         return damp_stripes(sinogram, wavelet_level, wavelet_sigma)
     if method == "none":
         return sinogram
+    if method == "offsets":
+        from operando.tomography.stripes import subtract_offsets
+
+        return subtract_offsets(sinogram, offset_width)
     return remove_all_stripes(sinogram, snr, large_size, small_size, drop_ratio, only_sorting=method == "sorting")
 
 
