@@ -22,6 +22,9 @@ class RingsParameters(Parameters):
         default="offsets",
         description="offsets (only each column's own), all-stripe (Vo 2018), sorting, wavelet-fft or none",
     )
+    offset_width: int = Field(
+        default=9, description="columns of the median that judges offsets, at most 1/32 of the detector", ge=3, le=99
+    )
     snr: float = Field(
         default=3.0, description="how far a faulty column stands out, in units of the others' spread", gt=1
     )
