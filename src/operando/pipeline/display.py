@@ -37,7 +37,8 @@ STILL_VOXELS = 0.25
 class Image:
     """One image: 8-bit planes on a grid. Value of byte b: ``low + b (high - low) / 255``; ends may be clipped.
 
-    ``shape``, ``spacing_um`` and ``origin_um`` are those of factor 1, along z, y, x.
+    ``shape``, ``spacing_um`` and ``origin_um`` are those of factor 1, along z, y, x. ``sharpness`` (1/mm) is how
+    steep the steepest edges are, relative to ``high - low``.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Image:
     unit: str
     moved: bool
     planes: tuple[tuple[str, int], ...]
+    sharpness: float
 
     def shape_at(self, factor: int) -> tuple[int, int, int]:
         """Shape when binned by ``factor``."""
@@ -230,10 +232,24 @@ def _source(
     image = Image(
         name, key, scan, (z, y, x), (spacing[0], spacing[1], spacing[2]),
         (float(axes[0][0]), float(axes[1][0]), float(axes[2][0])), *scale, moved=placed is not None,
-        planes=_planes((z, y, x), name),
+        planes=_planes((z, y, x), name), sharpness=_sharpness(to_bytes, (z, y, x), spacing),
     )  # fmt: skip
     outside = 255 if name == "trust" else 0
     return _Source(to_bytes if placed is None else _moved(to_bytes, (z, y, x), *placed, outside), image, mean)
+
+
+def _sharpness(read: Callable[[int, int], np.ndarray], shape: tuple[int, int, int], spacing_um: list[float]) -> float:
+    """How steep the steepest edges of five planes are, in 1/mm; smoothed over three voxels against noise."""
+    from scipy import ndimage
+
+    if min(shape[1:]) < 2:
+        return float("nan")
+    steepest = []
+    for row in np.linspace(0, shape[0] - 1, 7).astype(int)[1:-1]:
+        smooth = ndimage.uniform_filter(read(int(row), int(row) + 1)[0].astype(np.float32) / 255, 3)
+        along_y, along_x = np.gradient(smooth, *spacing_um[1:])
+        steepest.append(np.quantile(np.hypot(along_y, along_x), 0.999))
+    return float(1000 * max(steepest))
 
 
 def _planes(shape: tuple[int, int, int], name: str) -> tuple[tuple[str, int], ...]:

@@ -1,0 +1,206 @@
+"""The beamtime monitor: figures of quality for every scan and spectrum, and sentences where one leaves its limits.
+
+Everything is read from the results; a figure whose product is missing is left out, never guessed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from pydantic import BaseModel, ConfigDict, Field
+
+from operando.model.clock import to_text
+from operando.pipeline import display
+from operando.pipeline.store import Results
+
+
+class Limits(BaseModel):
+    """When a figure raises an alarm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    beam_drop: float = Field(0.3, gt=0, lt=1, description="drop of the ring current below the series' median")
+    centre_drift_px: float = Field(2.0, gt=0, description="of the centre of rotation from the series' median")
+    sample_drift_um: float = Field(50.0, gt=0, description="how far the cell moved since the first scan")
+    noise_rise: float = Field(1.5, gt=1, description="noise of a scan over the series' median")
+    sharpness_drop: float = Field(0.5, gt=0, lt=1, description="drop of the sharpness below the series' median")
+    untrusted_share: float = Field(0.3, gt=0, lt=1, description="of the volume inside the bore")
+    dead_time: float = Field(0.4, gt=0, lt=1, description="of the spectrometer")
+    line_shift: float = Field(2e-3, gt=0, description="relative shift of the strongest line from the series' median")
+    gap_factor: float = Field(1.8, gt=1, description="time between two frames over the usual time")
+    cycler_silence_s: float = Field(
+        900.0, gt=0, description="time by which the cycler's record may lag behind the frames"
+    )
+    disk_left_gb: float = Field(20.0, ge=0, description="free space where the results lie")
+    lag_s: float = Field(1800.0, gt=0, description="time by which the results may lag behind the files")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One figure along the frames it was measured for. ``low`` and ``high``: limits, ``None`` where there is none."""
+
+    name: str
+    title: str
+    unit: str
+    over: str
+    frames: tuple[int, ...]
+    value: tuple[float, ...]
+    low: float | None = None
+    high: float | None = None
+    alarm: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For the viewer; ``None`` for what is not a number."""
+        return {**vars(self), "value": [v if np.isfinite(v) else None for v in self.value]}
+
+
+def assess(results: Results, limits: Limits | None = None) -> list[Strip]:
+    """All figures that these results allow."""
+    limits = limits or Limits()
+    return [strip for measure in MEASURES for strip in measure(results, limits) if np.isfinite(strip.value).any()]
+
+
+def _strip(
+    head: tuple[str, str, str, str], frames: Any, values: Any, low: float | None = None, high: float | None = None
+) -> Strip:
+    """A strip with an alarm for the last frame that is outside its limits; ``head``: name, title, unit, over."""
+    name, title, unit, over = head
+    value = np.asarray(values, float)
+    outside = (value < (-np.inf if low is None else low)) | (value > (np.inf if high is None else high))
+    alarm = None
+    if outside.any():
+        last = int(np.flatnonzero(outside)[-1])
+        limit = high if high is not None and value[last] > high else low
+        alarm = f"{title}: {value[last]:.4g} {unit} at {over} {int(frames[last])}, limit {limit:.4g}".replace("  ", " ")
+    return Strip(name, title, unit, over, tuple(map(int, frames)), tuple(map(float, value)), low, high, alarm)
+
+
+def _beam(results: Results, limits: Limits) -> Iterator[Strip]:
+    for over in ("scan", "spectrum"):
+        table = results.table(f"{over}_exposure")
+        if table is not None and np.isfinite(table["ring_current"].values).any():
+            values = table["ring_current"].values
+            low = float(np.nanmedian(values)) * (1 - limits.beam_drop)
+            yield _strip((f"beam_{over}", f"Ring current, {over}", "mA", over), table[over].values, values, low)
+
+
+def _centre(results: Results, limits: Limits) -> Iterator[Strip]:
+    table = results.table("centres")
+    if table is not None:
+        drift = table["centre"].values - np.nanmedian(table["centre"].values)
+        reach = limits.centre_drift_px
+        yield _strip(
+            ("centre", "Drift of the centre of rotation", "px", "scan"), table["scan"].values, drift, -reach, reach
+        )
+
+
+def _sample(results: Results, limits: Limits) -> Iterator[Strip]:
+    table = results.table("motions")
+    if table is not None:
+        moved = np.linalg.norm(table["translation"].values, axis=1)
+        yield _strip(
+            ("sample", "Drift of the cell", "µm", "scan"), table["scan"].values, moved, None, limits.sample_drift_um
+        )
+
+
+def _noise(results: Results, limits: Limits) -> Iterator[Strip]:
+    table, classes = results.table("histogram"), results.table("classes")
+    if table is None or "noise" not in table:
+        return
+    noise = table["noise"].values.astype(float)
+    high = float(np.nanmedian(noise)) * limits.noise_rise if np.isfinite(noise).any() else None
+    yield _strip(("noise", "Noise of a voxel", "1/cm", "scan"), table["scan"].values, noise, None, high)
+    if classes is not None and classes.sizes.get("phase", 0) > 1:
+        contrast = float(np.nanmax(classes["mean"].values) - np.nanmin(classes["mean"].values))
+        yield _strip(("snr", "Contrast over noise", "", "scan"), table["scan"].values, contrast / noise)
+
+
+def _sharpness(results: Results, limits: Limits) -> Iterator[Strip]:
+    images = display.catalogue(results).get("volume", {})
+    frames = sorted(images)
+    if frames:
+        values = np.array([images[frame].sharpness for frame in frames])
+        low = float(np.nanmedian(values)) * (1 - limits.sharpness_drop)
+        yield _strip(("sharpness", "Sharpness of the steepest edges", "1/mm", "scan"), frames, values, low)
+
+
+def _untrusted(results: Results, limits: Limits) -> Iterator[Strip]:
+    table = results.table("phase_volumes")
+    if table is not None and "untrusted_share" in table:
+        head = ("untrusted", "Untrusted share of the bore", "", "scan")
+        yield _strip(head, table["scan"].values, table["untrusted_share"].values, None, limits.untrusted_share)
+    table = results.table("glare")
+    if table is not None:
+        yield _strip(("glare", "Glare", "", "scan"), table["scan"].values, table["level"].values)
+
+
+def _dead_time(results: Results, limits: Limits) -> Iterator[Strip]:
+    frames = results.frames("corrected")
+    shares = [_dead_share(results.product("corrected", frame)) for frame in frames]
+    yield _strip(("dead_time", "Dead time", "", "spectrum"), frames, shares, None, limits.dead_time)
+
+
+def _dead_share(corrected: xr.Dataset | None) -> float:
+    if corrected is None or not corrected["good"].values.astype(bool).any():
+        return float("nan")
+    return float(1 - 1 / corrected["scale"].values[corrected["good"].values.astype(bool)].mean())
+
+
+def _reference_line(results: Results, limits: Limits) -> Iterator[Strip]:
+    from operando.figures.spectra import flat_lines, known_lines
+
+    flat, lines = flat_lines(results), known_lines(results)
+    if flat is None or not lines:
+        return
+    first = flat.whole()
+    part = first.where(first.element == first.element.min()).of(lines[0].phase, lines[0].hkl)
+    shift, reach = part.columns["d"] / np.nanmedian(part.columns["d"]) - 1, limits.line_shift
+    yield _strip(("line", f"Shift of {lines[0].label}", "", "spectrum"), part.spectrum, shift, -reach, reach)
+
+
+def _gaps(results: Results, limits: Limits) -> Iterator[Strip]:
+    """Time since the frame before, in minutes: missing or late frames stand out."""
+    for over in ("scan", "spectrum"):
+        table = results.table(f"{over}_timeline")
+        if table is None or table.sizes[over] < 3:
+            continue
+        start = table["start"].values
+        minutes = np.where(np.isnat(start[1:]) | np.isnat(start[:-1]), np.nan, np.diff(start).astype("int64") / 6e10)
+        usual = float(np.nanmedian(minutes)) if np.isfinite(minutes).any() else np.nan
+        high = usual * limits.gap_factor if np.isfinite(usual) else None
+        frames = table[over].values[1:] if over in table.coords else np.arange(1, start.size)
+        yield _strip((f"gap_{over}", f"Time since the {over} before", "min", over), frames, minutes, None, high)
+
+
+def _cell(results: Results, limits: Limits) -> Iterator[Strip]:
+    table = results.table("scan_timeline")
+    if table is None:
+        return
+    frames = table["scan"].values if "scan" in table.coords else np.arange(table.sizes["scan"])
+    for name, title, unit in (("voltage", "Cell voltage", "V"), ("current", "Cell current", "mA")):
+        if np.isfinite(table[name].values).any():
+            yield _strip((name, title, unit, "scan"), frames, table[name].values)
+
+
+MEASURES: tuple[Callable[[Results, Limits], Iterator[Strip]], ...] = (
+    _beam, _centre, _sample, _noise, _sharpness, _untrusted, _gaps, _dead_time, _reference_line, _cell,
+)  # fmt: skip
+
+
+def cycler_silence(results: Results, limits: Limits | None = None) -> str | None:
+    """A sentence where the cycler's record ends well before the last frame."""
+    limits, curve = limits or Limits(), results.table("curve")
+    ends = [
+        table["end"].values for kind in ("scan", "spectrum") if (table := results.table(f"{kind}_timeline")) is not None
+    ]
+    ends = [end[~np.isnat(end)] for end in ends]
+    ends = [end for end in ends if end.size]
+    if curve is None or not ends or curve.sizes["sample"] == 0:
+        return None
+    last, until = max(end.max() for end in ends), curve["time"].values[~np.isnat(curve["time"].values)].max()
+    silent = float((last - until).astype("int64")) / 1e9
+    if silent <= limits.cycler_silence_s:
+        return None
+    return f"The cycler has been silent for {silent / 60:.0f} min: its record ends at {to_text(until)}"

@@ -1,0 +1,90 @@
+// Questions to the server. Planes are kept in memory; of several questions for one place the latest wins.
+
+const MOST_BYTES = 192 * 2 ** 20;
+const TYPES = { float32: Float32Array, float64: Float64Array, uint8: Uint8Array, int32: Int32Array };
+
+async function ask(path, options = {}) {
+  const answer = await fetch(path, { credentials: "same-origin", ...options });
+  if (!answer.ok) throw Object.assign(new Error(`${answer.status} ${(await answer.text()).trim()}`), { status: answer.status });
+  return answer;
+}
+
+export async function json(path) { return (await ask(path)).json(); }
+
+/** A header and arrays (see packing.py), or null where there is no such thing. */
+export async function packed(path, options) {
+  try {
+    return unpack(await (await ask(path, options)).arrayBuffer());
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+export function unpack(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const { header, arrays } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
+  const found = { header };
+  for (const [name, { type, shape, offset }] of Object.entries(arrays)) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    found[name] = new TYPES[type](buffer, 8 + length + offset, size);
+  }
+  return found;
+}
+
+/** Planes of bytes by address, the oldest forgotten first. */
+export class Planes {
+  constructor() {
+    this.kept = new Map();
+    this.bytes = 0;
+  }
+
+  get(path) {
+    const found = this.kept.get(path);
+    if (found) {
+      this.kept.delete(path);
+      this.kept.set(path, found);
+    }
+    return found;
+  }
+
+  async load(path, signal) {
+    const found = this.get(path) ?? new Uint8Array(await (await ask(path, { signal })).arrayBuffer());
+    if (!this.kept.has(path)) this.#keep(path, found);
+    return found;
+  }
+
+  #keep(path, bytes) {
+    this.kept.set(path, bytes);
+    this.bytes += bytes.length;
+    for (const [old, content] of this.kept) {
+      if (this.bytes <= MOST_BYTES) break;
+      this.kept.delete(old);
+      this.bytes -= content.length;
+    }
+  }
+}
+
+/** Runs one job at a time; while it runs only the latest next one waits. */
+export class Latest {
+  constructor() {
+    this.running = false;
+    this.next = null;
+  }
+
+  async run(job) {
+    if (this.running) {
+      this.next = job;
+      return;
+    }
+    this.running = true;
+    try {
+      await job();
+    } finally {
+      this.running = false;
+      const next = this.next;
+      this.next = null;
+      if (next) this.run(next);
+    }
+  }
+}
