@@ -41,6 +41,7 @@ def normal_equations(
     index = np.empty(lines + order, np.int64)
     value = np.empty(lines + order)
     slope = np.zeros(shapes)
+    active = np.zeros(shapes, np.int64)
     for i in range(n):
         while first < lines and line_energy[first] < energy[i] - longest:
             first += 1
@@ -62,8 +63,9 @@ def normal_equations(
             mu += height
             by_energy = height * x / variance
             by_variance = height * (x * x / variance - 1.0) / (2.0 * variance)
-            for s in range(shapes):
-                slope[s] += by_energy * energy_slope[l, s] + by_variance * variance_slope[l, s]
+            if height > 0.0:
+                for s in range(shapes):
+                    slope[s] += by_energy * energy_slope[l, s] + by_variance * variance_slope[l, s]
         for k in range(order):
             index[used] = groups + spline_first[i] + k
             value[used] = spline_values[i, k]
@@ -73,12 +75,12 @@ def normal_equations(
             return np.inf, score, information, model
         model[i] = mu
         deviance += _deviance(counts[i], mu)
-        _accumulate(counts[i], mu, index[:used], value[:used], slope, score, information)
+        _accumulate(counts[i], mu, index[:used], value[:used], slope, active, score, information)
     _mirror(information, groups + knots)
     return deviance, score, information, model
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def _deviance(seen: float, mu: float) -> float:
     if seen > 0:
         return float(2.0 * (mu - seen + seen * np.log(seen / mu)))
@@ -92,6 +94,7 @@ def _accumulate(
     index: np.ndarray,
     value: np.ndarray,
     slope: np.ndarray,
+    active: np.ndarray,
     score: np.ndarray,
     information: np.ndarray,
 ) -> None:
@@ -100,19 +103,25 @@ def _accumulate(
     weight = 1.0 / mu
     used, shapes = index.size, slope.size
     linear = score.size - shapes
+    moving = 0
+    for s in range(shapes):
+        if slope[s] != 0.0:
+            active[moving] = s
+            moving += 1
     for a in range(used):
         row = index[a]
         score[row] += residual * value[a]
         weighted = weight * value[a]
         for b in range(used):
             information[row, index[b]] += weighted * value[b]
-        for s in range(shapes):
-            information[row, linear + s] += weighted * slope[s]
-    for s in range(shapes):
-        if slope[s] != 0.0:
-            score[linear + s] += residual * slope[s]
-            for t in range(s, shapes):
-                information[linear + s, linear + t] += weight * slope[s] * slope[t]
+        for s in range(moving):
+            information[row, linear + active[s]] += weighted * slope[active[s]]
+    for s in range(moving):
+        row = linear + active[s]
+        score[row] += residual * slope[active[s]]
+        weighted = weight * slope[active[s]]
+        for t in range(s, moving):
+            information[row, linear + active[t]] += weighted * slope[active[t]]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,18 +11,10 @@ from operando.diffraction.extra import unexplained, with_lines
 from operando.diffraction.fluorescence import elements_of, in_range
 from operando.diffraction.geometry import energy_times_d
 from operando.diffraction.locate import locate
-from operando.diffraction.pawley import (
-    FWHM_SQUARED,
-    Fit,
-    Priors,
-    Problem,
-    State,
-    build,
-    first_guess,
-    solve,
-    solve_linear,
-)
-from operando.diffraction.phases import Pattern, pattern, tie_unresolved
+from operando.diffraction.pawley import Fit, solve, solve_linear
+from operando.diffraction.phases import Pattern, pattern, spacings, tie_unresolved
+from operando.diffraction.presence import keep_present, residual_areas
+from operando.diffraction.problem import Priors, Problem, State, build, first_guess, shares
 from operando.model.errors import ConfigurationError
 from operando.model.material import Material
 from operando.model.parameters import Parameters
@@ -64,44 +56,63 @@ class FitParameters(Parameters):
 
 @dataclass(frozen=True)
 class ElementFit:
-    """The fit of one detector element; ``named`` counts the phases before the unexplained lines."""
+    """The fit of one detector element.
+
+    ``patterns``: the lines of the named phases; ``place_of``: where each stands in the problem, -1 where it was
+    dropped as absent; ``evidence``: log-likelihood that each gains over its absence; ``found``: where each was looked
+    for, relative stretch of its free edges.
+    """
 
     element: int
     problem: Problem
     fit: Fit
-    named: int
-    fluorescence: tuple[str, ...]
+    patterns: tuple[Pattern, ...]
+    place_of: tuple[int, ...]
+    evidence: tuple[float, ...]
+    found: tuple[np.ndarray, ...]
+
+    def groups(self, phase: int) -> int:
+        """Number of free areas of a phase."""
+        return int(self.patterns[phase].group.max()) + 1
 
     def areas(self, phase: int) -> tuple[np.ndarray, np.ndarray]:
-        """Areas of the phase's groups of lines and their covariance."""
-        ends = np.cumsum([0, *self.problem.group_sizes])
-        part = slice(int(ends[phase]), int(ends[phase + 1]))
-        return self.fit.state.areas[part], self.fit.covariance[part, part]
+        """Areas (lines,) of a phase and their standard deviations, as counted."""
+        pattern, at = self.patterns[phase], self.place_of[phase]
+        if at < 0:
+            energies = self.problem.energy_times_d / spacings(pattern, self.found[phase])
+            return residual_areas(self.problem, self.fit, energies)
+        part = self.problem.layout.area_slices[at]
+        std = np.sqrt(np.diag(self.fit.covariance)[part])
+        share = shares(pattern)
+        return self.fit.state.areas[part][pattern.group] * share, std[pattern.group] * share
 
     def stretch(self, phase: int) -> tuple[np.ndarray, np.ndarray]:
-        """Relative stretch of the phase's free edges and its covariance."""
-        columns = self.problem.lattice_slices[phase]
-        offset = len(self.fit.state.areas) + len(self.fit.state.smooth)
-        part = slice(columns.start + offset, columns.stop + offset)
+        """Relative stretch of the phase's free edges and its covariance; NaN where the phase was dropped."""
+        edges = self.patterns[phase].free_edges
+        if self.place_of[phase] < 0:
+            return np.full(edges, np.nan), np.full((edges, edges), np.nan)
+        columns = self.problem.layout.edge_slices[self.place_of[phase]]
+        part = slice(columns.start + self.problem.linear, columns.stop + self.problem.linear)
         return self.fit.state.shapes[columns], self.fit.covariance[part, part]
 
     def resolution(self) -> tuple[float, float]:
         """FWHM² = r0² + r1 E as fitted."""
-        edges = self.problem.lattice_slices[-1].stop if self.problem.patterns else 0
+        edges = self.problem.layout.edges
         terms = self.fit.state.shapes[edges : edges + 2]
         r0, r1 = self.problem.resolution
         return float(r0 * np.exp(terms[0] / 2.0)), float(r1 * np.exp(terms[1]))
 
-    def evidence(self, phase: int) -> tuple[float, int]:
-        """Log-likelihood that the phase gains over its absence (quadratic approximation), and its groups of lines."""
-        areas, covariance = self.areas(phase)
-        seen = areas > 0.0
-        if not seen.any():
-            return 0.0, len(areas)
-        inner = covariance[np.ix_(seen, seen)]
-        scale = np.sqrt(np.diag(inner))
-        solved = np.linalg.lstsq(inner / np.outer(scale, scale), areas[seen] / scale, rcond=1e-10)[0]
-        return max(0.0, 0.5 * float(areas[seen] / scale @ solved)), len(areas)
+    def unindexed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Energy (keV), area and its standard deviation of each line that no phase explains."""
+        rows = []
+        for at in range(len(self.problem.patterns)):
+            if self.problem.patterns[at].name == "":
+                area = self.problem.layout.area_slices[at].start
+                stretch = self.fit.state.shapes[self.problem.layout.edge_slices[at]][0]
+                energy = self.problem.energy_times_d / (self.problem.patterns[at].d[0] * (1.0 + stretch))
+                rows.append((energy, self.fit.state.areas[area], np.sqrt(self.fit.covariance[area, area])))
+        table = np.array(rows, float).reshape(-1, 3)
+        return table[:, 0], table[:, 1], table[:, 2]
 
 
 def fit_spectrum(
@@ -116,11 +127,24 @@ def fit_spectrum(
     if not problems:
         return []
     located = locate(problems, params.search_reach, params.search_doubt)
-    names = tuple(in_range(_fluorescing(materials, params), params.energy_min_kev, params.energy_max_kev)[3])
     return [
-        ElementFit(int(element), *_with_unexplained(problem, state, params), len(materials), names)
+        _fit_element(int(element), problem, state, params)
         for element, (problem, state) in zip(elements, located, strict=True)
     ]
+
+
+def _fit_element(element: int, problem: Problem, state: State, params: FitParameters) -> ElementFit:
+    named, found = problem.patterns, tuple(problem.expected[part] for part in problem.layout.edge_slices)
+    problem, fit = _with_unexplained(problem, state, params)
+    trials = search_trials(problem, params.search_reach)
+    problem, fit, place_of, evidence = keep_present(problem, fit, len(named), params.false_alarm_rate, trials)
+    return ElementFit(element, problem, fit, named, tuple(place_of), tuple(evidence), found)
+
+
+def search_trials(problem: Problem, reach: float) -> float:
+    """Independent places that the search for a lattice tried: its range over the width of a line."""
+    middle = float(problem.energy.mean())
+    return max(1.0, 2.0 * reach * middle / float(fwhm(problem.resolution, middle)))
 
 
 def _fluorescing(materials: Sequence[Material], params: FitParameters) -> tuple[str, ...]:
@@ -194,6 +218,3 @@ def _with_unexplained(problem: Problem, state: State, params: FitParameters) -> 
 def fwhm(resolution: tuple[float, float], energy: np.ndarray | float) -> np.ndarray:
     """Full width at half maximum in keV of the detector at an energy in keV."""
     return np.sqrt(resolution[0] ** 2 + resolution[1] * np.asarray(energy, float))
-
-
-__all__ = ["FWHM_SQUARED", "GERMANIUM_RESOLUTION", "ElementFit", "FitParameters", "fit_spectrum", "fwhm"]

@@ -1,12 +1,10 @@
 """Lines that no named phase explains: found in the residual, fitted along, listed."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from operando.diffraction.locate import residual_score
-from operando.diffraction.pawley import FWHM_SQUARED, Problem, State, detector_variance, place
 from operando.diffraction.phases import Pattern
+from operando.diffraction.problem import FWHM_SQUARED, Problem, State, detector_variance, place, with_phases
 
 
 def unexplained(problem: Problem, state: State, pearson: float, significance: float, most: int) -> np.ndarray:
@@ -20,8 +18,8 @@ def unexplained(problem: Problem, state: State, pearson: float, significance: fl
     peaks = np.flatnonzero(top) + 1
     peaks = peaks[np.argsort(-clear[peaks])]
     placed = place(problem, state.shapes)
-    taken = list(placed.energy[state.areas[placed.group] > 0.0])
-    width = np.sqrt(FWHM_SQUARED * detector_variance(problem, problem.energy, np.zeros(2))[0])
+    taken = list(placed.energy[state.areas[problem.layout.group[placed.order]] > 0.0])
+    width = np.sqrt(FWHM_SQUARED * detector_variance(problem, problem.energy))
     kept: list[float] = []
     for peak in peaks:
         energy = problem.energy[peak]
@@ -33,17 +31,9 @@ def unexplained(problem: Problem, state: State, pearson: float, significance: fl
 
 def with_lines(problem: Problem, state: State, energies: np.ndarray) -> tuple[Problem, State]:
     """The problem with one free line more at each energy, each a phase of its own called ''."""
-    added = [_single(problem.energy_times_d / energy) for energy in energies]
-    none = np.zeros(len(added))
-    wider = replace(problem, patterns=(*problem.patterns, *added), expected=np.concatenate([problem.expected, none]))
-    areas_of_phases = sum(problem.group_sizes[:-1])
-    edges = sum(one.free_edges for one in problem.patterns)
-    broad = edges + 2 + len(problem.patterns)
-    return wider, State(
-        areas=np.concatenate([state.areas[:areas_of_phases], none, state.areas[areas_of_phases:]]),
-        smooth=state.smooth,
-        shapes=np.concatenate([state.shapes[:edges], none, state.shapes[edges:broad], none, state.shapes[broad:]]),
-    )
+    if not len(energies):
+        return problem, state
+    return with_phases(problem, state, [_single(problem.energy_times_d / energy) for energy in energies])
 
 
 def _single(d: float) -> Pattern:
@@ -56,4 +46,5 @@ def _single(d: float) -> Pattern:
         pull=np.ones((1, 1)),
         edges=(0, 0, 0),
         group=np.zeros(1, int),
+        known=False,
     )

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from operando.diffraction.element import ElementFit, FitParameters, fit_spectrum
-from operando.diffraction.merge import LineTable, Merged, free_line, line_areas, line_spacings, measured, merge
+from operando.diffraction.merge import LineTable, Merged, free_line, line_spacings, measured, merge
 from operando.diffraction.pawley import STRONG
 from operando.diffraction.phases import Pattern
 from operando.model.contract import warnings_of
@@ -62,25 +62,27 @@ def _add_summed(
     table: LineTable, fits: Sequence[ElementFit], together: Merged, phase: int, scale: np.ndarray, name: str
 ) -> None:
     """Lines of the phase summed over the elements; only those that every element's range holds are summed."""
-    first = fits[0].problem.patterns[phase]
+    first = fits[0].patterns[phase]
     d, d_std = line_spacings(fits[0], phase, together.stretch, together.covariance)
+    seen = [tuple(values * scale[one.element] for values in one.areas(phase)) for one in fits]
+    rows = [{tuple(hkl): row for row, hkl in enumerate(one.patterns[phase].hkl.tolist())} for one in fits]
     for row, hkl in enumerate(first.hkl):
-        area, variance = 0.0, 0.0
-        for one in fits:
-            same = np.flatnonzero((one.problem.patterns[phase].hkl == hkl).all(axis=1))
-            areas, stds = line_areas(one, phase, float(scale[one.element]))
-            area += float(areas[same[0]]) if len(same) else np.nan
-            variance += float(stds[same[0]]) ** 2 if len(same) else np.nan
-        table.add(name, hkl, -1, (float(d[row]), float(d_std[row]), area, float(np.sqrt(variance)), np.nan, np.nan))
+        parts = [
+            (areas[where[tuple(hkl)]], stds[where[tuple(hkl)]]) if tuple(hkl) in where else (np.nan, np.nan)
+            for (areas, stds), where in zip(seen, rows, strict=True)
+        ]
+        area = float(sum(part[0] for part in parts))
+        std = float(np.sqrt(sum(part[1] ** 2 for part in parts)))
+        table.add(name, hkl, -1, (float(d[row]), float(d_std[row]), area, std, np.nan, np.nan))
 
 
 def _add_element(table: LineTable, one: ElementFit, phase: int, scale: float, name: str, params: FitParameters) -> None:
-    pattern = one.problem.patterns[phase]
+    pattern = one.patterns[phase]
     stretch, covariance = one.stretch(phase)
     d, d_std = line_spacings(one, phase, stretch, covariance)
     if not measured(one, phase, params):
         d, d_std = np.full_like(d, np.nan), np.full_like(d, np.nan)
-    areas, stds = line_areas(one, phase, scale)
+    areas, stds = (values * scale for values in one.areas(phase))
     nothing = np.full_like(d, np.nan)
     free, free_std = free_line(one, phase) if params.free_lines else (nothing, nothing)
     for row, hkl in enumerate(pattern.hkl):
@@ -127,7 +129,7 @@ def _lattice(
     by_element, by_element_std = np.full((2, elements, len(materials), 3), np.nan)
     presence, deviance = np.zeros(len(materials)), np.nan
     for phase, together in enumerate(merged):
-        pattern = fits[0].problem.patterns[phase]
+        pattern = fits[0].patterns[phase]
         cell[phase], cell_std[phase] = _edges(pattern, together.stretch, together.covariance)
         presence[phase] = together.gain / together.groups
         for one in fits:
@@ -168,11 +170,8 @@ def unindexed(fits: Sequence[ElementFit]) -> list[float]:
     """Energies in keV of clear lines that no phase explains, seen by most elements; rounded to 10 eV."""
     seen: list[float] = []
     for one in fits:
-        for number in range(one.named, len(one.problem.patterns)):
-            area, covariance = one.areas(number)
-            if area[0] > 8.0 * np.sqrt(covariance[0, 0]):
-                stretch = one.stretch(number)[0]
-                seen.append(float(one.problem.energy_times_d / (one.problem.patterns[number].d[0] * (1 + stretch[0]))))
+        energy, area, std = one.unindexed()
+        seen.extend(energy[area > 8.0 * std].tolist())
     return _common(sorted(seen), len(fits))
 
 
@@ -193,7 +192,7 @@ def _notes(
     if not fits:
         return [f"{file}: no detector element can be used, so nothing is fitted"] if materials else []
     notes = [
-        f"{file}: {_widest_strong(fits[0].problem.patterns[n], one.spread)} between the elements; "
+        f"{file}: {_widest_strong(fits[0].patterns[n], one.spread)} between the elements; "
         "a 2θ calibration would bring them together"
         for n, one in enumerate(merged)
         if one.there and len(fits) > 1

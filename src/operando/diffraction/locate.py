@@ -5,18 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from operando.diffraction.pawley import (
-    STRONG,
-    Problem,
-    State,
-    detector_variance,
-    evaluate,
-    first_guess,
-    group_intensities,
-    solve_linear,
-    start,
-)
+from operando.diffraction.pawley import STRONG, group_intensities, solve_linear
 from operando.diffraction.phases import Pattern
+from operando.diffraction.problem import Problem, State, detector_variance, evaluate, first_guess, start
 
 _TEXTURE = 3.0
 """A weak line can stand out of its calculated intensity by this factor, not more."""
@@ -50,18 +41,17 @@ def locate(problems: Sequence[Problem], reach: float, doubt: float) -> list[tupl
 
 def _stretched(problem: Problem, state: State, number: int, scale: float) -> State:
     shapes = state.shapes.copy()
-    shapes[problem.lattice_slices[number]] = scale
+    shapes[problem.layout.edge_slices[number]] = scale
     return replace(state, shapes=shapes)
 
 
 def _refit_areas(problem: Problem, state: State, absent: list[int]) -> State:
     """A few linear steps with the phases in ``absent`` held at nothing."""
-    ends = np.cumsum([0, *problem.group_sizes])
-    held = [slice(int(ends[number]), int(ends[number + 1])) for number in absent]
+    held = [problem.layout.area_slices[number] for number in absent]
     areas = np.maximum(state.areas, first_guess(problem, state))
     for part in held:
         areas[part] = 0.0
-    return solve_linear(problem, replace(state, areas=areas), held)
+    return solve_linear(problem, replace(state, areas=areas), held, steps=3)
 
 
 def residual_score(problem: Problem, state: State) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +59,7 @@ def residual_score(problem: Problem, state: State) -> tuple[np.ndarray, np.ndarr
     from operando.diffraction._kernels import matched_filter
 
     model = evaluate(problem, state)[3]
-    variance = detector_variance(problem, problem.energy, np.zeros(2))[0]
+    variance = detector_variance(problem, problem.energy)
     score, information = matched_filter(problem.counts - model, model, problem.energy, problem.channel_width, variance)
     return score, information
 
@@ -92,8 +82,8 @@ def _best_scale(
 
 
 def _half_width(problem: Problem) -> float:
-    variance = detector_variance(problem, problem.energy[-1:], np.zeros(2))[0]
-    return float(np.sqrt(variance[0]) / problem.energy[-1] / 2.0)
+    variance = detector_variance(problem, problem.energy[-1:])[0]
+    return float(np.sqrt(variance) / problem.energy[-1] / 2.0)
 
 
 def _gains(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from operando.diffraction.detection import needed_gain
-from operando.diffraction.element import ElementFit, FitParameters, fwhm
+from operando.diffraction.element import ElementFit, FitParameters, fwhm, search_trials
 from operando.diffraction.phases import spacings
 
 
@@ -28,26 +28,19 @@ class Merged:
 
 def measured(one: ElementFit, phase: int, params: FitParameters) -> bool:
     """Whether this element sees the phase well enough to say where its lines are."""
-    gain, groups = one.evidence(phase)
-    if gain < needed_gain(params.false_alarm_rate, groups, _trials(one, params)):
+    if one.place_of[phase] < 0:
         return False
     covariance = one.stretch(phase)[1]
     return bool(np.sqrt(covariance[0, 0]) < 0.5 * params.lattice_doubt)
 
 
-def _trials(one: ElementFit, params: FitParameters) -> float:
-    """Independent places that the search tried: the range over the width of a line."""
-    middle = float(one.problem.energy.mean())
-    return max(1.0, 2.0 * params.search_reach * middle / float(fwhm(one.problem.resolution, middle)))
-
-
 def merge(fits: Sequence[ElementFit], phase: int, params: FitParameters) -> Merged:
     """Weighted mean of the elements' lattices; elements that disagree widen the interval (Birge's ratio)."""
-    edges = fits[0].problem.patterns[phase].free_edges
-    evidence = [one.evidence(phase) for one in fits]
-    gain, groups = sum(g for g, _ in evidence), sum(n for _, n in evidence)
+    edges = fits[0].patterns[phase].free_edges
+    gain, groups = sum(one.evidence[phase] for one in fits), sum(one.groups(phase) for one in fits)
     seeing = [one for one in fits if measured(one, phase, params)]
-    there = gain >= needed_gain(params.false_alarm_rate, groups, _trials(fits[0], params)) and bool(seeing)
+    trials = search_trials(fits[0].problem, params.search_reach)
+    there = gain >= needed_gain(params.false_alarm_rate, groups, trials) and bool(seeing)
     if not there:
         return Merged(np.full(edges, np.nan), np.full((edges, edges), np.nan), gain, groups, False, np.nan)
     stretches = np.array([one.stretch(phase)[0] for one in seeing])
@@ -86,28 +79,20 @@ def line_spacings(
     one: ElementFit, phase: int, stretch: np.ndarray, covariance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spacings (lines,) Å of a stretched lattice and their standard deviations."""
-    pattern = one.problem.patterns[phase]
+    pattern = one.patterns[phase]
     d = spacings(pattern, stretch)
     local = pattern.pull * (1.0 + stretch) ** -3.0 * (d / pattern.d)[:, None] ** 2
     return d, d * np.sqrt(np.einsum("li,ij,lj->l", local, covariance, local))
-
-
-def line_areas(one: ElementFit, phase: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Areas (lines,) of an element, counts × real / live time, and their standard deviations."""
-    pattern = one.problem.patterns[phase]
-    total = np.bincount(pattern.group, weights=pattern.intensity)
-    share = pattern.intensity / total[pattern.group] * scale
-    areas, covariance = one.areas(phase)
-    return areas[pattern.group] * share, np.sqrt(np.diag(covariance))[pattern.group] * share
 
 
 def free_line(one: ElementFit, phase: int, scale_floor: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
     """What a naive analysis says of each line alone on a straight background: spacing (lines,) Å and its deviation."""
     from operando.diffraction._kernels import single_line
 
-    problem, pattern = one.problem, one.problem.patterns[phase]
-    energies = problem.energy_times_d / spacings(pattern, one.stretch(phase)[0])
-    areas, stds = line_areas(one, phase, 1.0)
+    problem, pattern = one.problem, one.patterns[phase]
+    stretch = one.stretch(phase)[0] if one.place_of[phase] >= 0 else one.found[phase]
+    energies = problem.energy_times_d / spacings(pattern, stretch)
+    areas, stds = one.areas(phase)
     found = np.full((len(energies), 2), np.nan)
     for row, energy in enumerate(energies):
         if not areas[row] > scale_floor * stds[row]:

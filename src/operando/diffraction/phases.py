@@ -37,6 +37,8 @@ class Pattern:
     pull: np.ndarray
     edges: tuple[int, int, int]
     group: np.ndarray
+    known: bool = True
+    """Whether the intensities are calculated from atoms."""
 
     @property
     def free_edges(self) -> int:
@@ -68,6 +70,7 @@ def pattern(material: Material, d_min: float, d_max: float, weakest: float, most
         pull=pull,
         edges=edges,
         group=np.arange(len(found)),
+        known=material.intensities == "atoms",
     )
 
 
