@@ -6,11 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
-import conftest
 import made_up_folder
 import numpy as np
 import pytest
-from conftest import SCANS, Running
+import viewer_server
+from viewer_server import SCANS, Running
 
 from operando.model.errors import OperandoError
 from operando.pipeline import display
@@ -142,7 +142,7 @@ def test_a_wrong_token_is_refused(running: Running, path: str):
 
 
 def test_the_token_in_the_address_becomes_a_cookie_that_scripts_cannot_read(running: Running):
-    answer, _ = running.ask(f"/?token={conftest.TOKEN}", headers={})
+    answer, _ = running.ask(f"/?token={viewer_server.TOKEN}", headers={})
     assert answer.status == 200
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
@@ -151,7 +151,7 @@ def test_the_token_in_the_address_becomes_a_cookie_that_scripts_cannot_read(runn
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "localhost.evil.example:{port}", ""])
 def test_a_foreign_host_is_refused(running: Running, host: str):
-    headers = {"Host": host.format(port=running.port), "Cookie": f"operando_{running.port}={conftest.TOKEN}"}
+    headers = {"Host": host.format(port=running.port), "Cookie": f"operando_{running.port}={viewer_server.TOKEN}"}
     assert running.ask("/api/experiment", headers)[0].status in {400, 421}
 
 
@@ -250,9 +250,9 @@ def test_two_hundred_clients_leave_the_memory_flat(running: Running):
 
 def test_a_new_scan_is_told_at_once_and_the_server_stops_with_clients_open(tmp_path):
     made_up_folder.write(tmp_path, [0, 8])
-    running, thread = conftest.start(tmp_path)
+    running, thread = viewer_server.start(tmp_path)
     connection = HTTPConnection("127.0.0.1", running.port, timeout=20)
-    connection.request("GET", "/api/events", headers={"Cookie": f"operando_{running.port}={conftest.TOKEN}"})
+    connection.request("GET", "/api/events", headers={"Cookie": f"operando_{running.port}={viewer_server.TOKEN}"})
     stream = connection.getresponse()
     lines = [stream.readline() for _ in range(2)]
     assert lines[0] == b"event: revision\n"
@@ -262,7 +262,7 @@ def test_a_new_scan_is_told_at_once_and_the_server_stops_with_clients_open(tmp_p
         line = stream.readline()
         seen = line.startswith(b"data: ") and line.strip() not in {lines[1].strip(), b"data: null"}
     assert len(json.loads(running.ask("/api/experiment")[1])["scans"]) == 3
-    assert conftest.stop(running, thread) < 2.0
+    assert viewer_server.stop(running, thread) < 2.0
     connection.close()
 
 
