@@ -132,6 +132,22 @@ def spec(counts: np.ndarray, epoch: bool = True, columns: int = 16, tags: tuple[
     return "\n".join([*lines, ""])
 
 
+def gamry(decimal: str = ",", ocv_rows: int = 2, rows: int = 3) -> str:
+    """The text of a Gamry ``.DTA`` file with an open-circuit curve, a curve and an impedance spectrum."""
+
+    def row(*values: float) -> str:
+        return "\t" + "\t".join(f"{v:.6E}".replace(".", decimal) for v in values)
+
+    lines = ["EXPLAIN", "TAG\tCHRONOP", "DATE\tLABEL\t26-7-2022\tDate", "TIME\tLABEL\t22:38:30\tTime"]
+    lines += [f"OCVCURVE\tTABLE\t{ocv_rows}", "\tPt\tT\tVf", "\t#\ts\tV"]
+    lines += [row(i, i + 0.25, 3.5) for i in range(ocv_rows)]
+    lines += ["EOC\tQUANT\t3,5\tOpen Circuit (V)", f"CURVE\tTABLE\t{rows}", "\tPt\tT\tVf\tIm", "\t#\ts\tV\tA"]
+    lines += [row(i, 10.0 * i, 3.5 + 0.1 * i, 1e-3) for i in range(rows)]
+    lines += ["ZCURVE\tTABLE", "\tPt\tTime\tFreq\tZreal\tZimag", "\t#\ts\tHz\tohm\tohm"]
+    lines += [row(i, i, 10.0 ** (4 - i), 100 + i, -10 - i) for i in range(4)]
+    return "\n".join(lines) + "\n"
+
+
 def text_samples() -> dict[str, bytes]:
     """A small valid file of each text format, by the format's name."""
     counts = np.arange(24).reshape(2, 12)
@@ -143,6 +159,8 @@ def text_samples() -> dict[str, bytes]:
         "spec_mca": spec(np.arange(80).reshape(2, 2, 20), tags=("@A1", "@A2")).encode(),
         "biologic_mpt": mpt(rows, ["time/s", "Ewe/V", "I/mA"]),
         "bdf_csv": b"unix_time_second,voltage_volt,current_ampere\n0,3.5,0.1\n10,3.6,0.1\n20,3.7,0.1\n",
+        "gamry_dta": gamry().encode(),
+        "plain_csv": b"t;Ewe;I\ns;V;mA\n0;3,5;0,1\n10;3,6;0,1\n20;3,7;0,1\n",
         "xy_counts": b"# live time: 10.5\n# channel counts\n" + b"".join(b"%d %d\n" % (i, 3 * i) for i in range(9)),
         "xy_pattern": b"# start=2022-07-26 23:01:58\n# energy/eV intensity\n1,0 0,5\n1,5 0,75\n2,0 0,5\n",
     }

@@ -117,6 +117,12 @@ def test_empty_fields_lose_their_row_only(tmp_path: Path) -> None:
     assert "1 of 3 rows lack" in record.attrs["warnings"][0]
 
 
+def test_an_impossible_voltage_is_refused(tmp_path: Path) -> None:
+    path = bdf(tmp_path / "a.csv", "unix_time_second,voltage_volt,current_ampere", "0,34228721,0.5", "1,34228722,0.5")
+    with pytest.raises(BrokenFileError, match=r"3\.42287e\+07 V.*decimal sign"):
+        open_raw(path)
+
+
 def test_a_header_alone_holds_no_rows(tmp_path: Path) -> None:
     with pytest.raises(BrokenFileError, match="no rows"):
         open_raw(bdf(tmp_path / "a.csv", "unix_time_second,voltage_volt,current_ampere"))

@@ -14,7 +14,8 @@ from operando.model.reading import ReadOptions
 
 SAMPLES = format_files.text_samples()
 KNOWN = {known.name: known for known in formats()}
-ALONE = ReadOptions(require_time=False, time_zone="UTC")
+COLUMNS = {"time_s": "t", "voltage_V": "Ewe", "current_mA": "I"}
+ALONE = ReadOptions(require_time=False, time_zone="UTC", columns=COLUMNS)
 FUZZ = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operando.formats._text import is_number
 
 _COMMENT = re.compile(r"^\s*[#%!;']")
+_DATE = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}([T ]|$)")
 _NOTHING = {"", "nan", "na", "none", "null"}
 _UNCERTAINTY = re.compile(r"^(e|err.*|sigma|std.*|esd|unc.*|s\.?d\.?|.*error)$", re.IGNORECASE)
 MAX_HEADER_LINES = 500
@@ -14,18 +15,24 @@ MAX_HEADER_LINES = 500
 
 @dataclass(frozen=True)
 class Outline:
-    """What the beginning of the file shows. ``labels`` is empty without a row of labels above the numbers.
+    """What the beginning of the file shows.
 
-    ``first`` is the index of the first row of numbers, ``delimiter`` is ``" "`` for any blanks.
+    ``headers`` are all rows above the numbers that have as many fields (labels, units). ``first`` is the index of
+    the first row of numbers, ``delimiter`` is ``" "`` for any blanks.
     """
 
     comments: tuple[str, ...]
-    labels: tuple[str, ...]
+    headers: tuple[tuple[str, ...], ...]
     first: int
     delimiter: str
     decimal: str
     width: int
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The first row above the numbers that names every column."""
+        return self.headers[0] if self.headers else ()
 
     @property
     def has_uncertainty(self) -> bool:
@@ -66,7 +73,7 @@ def fields(line: str, delimiter: str) -> list[str]:
 
 def _is_row(row: list[str]) -> bool:
     numbers = sum(map(is_number, row))
-    return numbers >= 2 and all(is_number(f) or f.lower() in _NOTHING for f in row[:2])
+    return numbers >= 2 and all(is_number(f) or f.lower() in _NOTHING or _DATE.match(f) for f in row[:2])
 
 
 def _from(lines: list[str], first: int, delimiter: str) -> Outline | None:
@@ -76,7 +83,7 @@ def _from(lines: list[str], first: int, delimiter: str) -> Outline | None:
         return None
     above = [line for line in lines[:first] if line.strip()]
     comments = tuple(line.strip() for line in above if _COMMENT.match(line))
-    labels = [fields(line, delimiter) for line in above[-1:] if not _COMMENT.match(line)]
-    named = tuple(labels[0]) if labels and len(labels[0]) == width else ()
+    rows_above = [tuple(fields(line, delimiter)) for line in above if not _COMMENT.match(line)]
+    headers = tuple(row for row in rows_above if len(row) == width)
     comma = delimiter != "," and any("," in field for row in rows for field in row if is_number(field))
-    return Outline(comments, named, first, delimiter, "," if comma else ".", width, tuple(rows))
+    return Outline(comments, headers, first, delimiter, "," if comma else ".", width, tuple(rows))

@@ -13,6 +13,9 @@ from operando.model.errors import BrokenFileError, ConfigurationError
 from operando.model.products.raw import RECORD
 from operando.model.reading import ReadOptions
 
+_ABSURD_V, _ABSURD_S = 1e4, 4e9
+"""No cell has such a voltage, no file lasts that long: a decimal comma or a unit was misread."""
+
 _TOLERATED_SHARE = 0.01
 """More rows than this going back in time are no glitch but a broken record."""
 
@@ -66,9 +69,17 @@ def _finite(path: Path, columns: Columns) -> np.ndarray:
     if not columns.elapsed.size:
         raise BrokenFileError(path, "it holds no rows", "leave the file out")
     keep = np.isfinite(columns.elapsed) & np.isfinite(columns.voltage) & np.isfinite(columns.current)
+    absurd = keep & ((np.abs(columns.voltage) > _ABSURD_V) | (np.abs(columns.elapsed) > _ABSURD_S))
+    if absurd.sum() > _TOLERATED_SHARE * keep.sum() + 1:
+        row = int(np.argmax(absurd))
+        found = f"row {row + 1} has {columns.voltage[row]:.6g} V at {columns.elapsed[row]:.6g} s"
+        raise BrokenFileError(path, found, "check its decimal sign and units")
+    if absurd.any():
+        columns.warnings.append(f"{absurd.sum()} rows have an impossible voltage or time; left out.")
+    keep &= ~absurd
     lost = int((~keep).sum())
-    if lost:
-        columns.warnings.append(f"{lost} of {keep.size} rows lack time, voltage or current; left out.")
+    if lost > absurd.sum():
+        columns.warnings.append(f"{lost - absurd.sum()} of {keep.size} rows lack time, voltage or current; left out.")
     return keep
 
 

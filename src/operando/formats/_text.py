@@ -96,10 +96,16 @@ def _block(path: Path, lines: list[str], first: int, layout: Layout, warnings: l
         return np.empty((0, len(layout.columns)))
     if layout.decimal == ",":
         rows = [row.replace(",", ".") for row in rows]
-    if all(row.count(layout.delimiter) >= layout.width - 1 for row in rows):
+    blanks = layout.delimiter == " "
+    if blanks or all(row.count(layout.delimiter) >= layout.width - 1 for row in rows):
         try:
             return np.loadtxt(
-                rows, delimiter=layout.delimiter, usecols=tuple(layout.columns), ndmin=2, comments=None, quotechar='"'
+                rows,
+                delimiter=None if blanks else layout.delimiter,
+                usecols=tuple(layout.columns),
+                ndmin=2,
+                comments=None,
+                quotechar='"',
             )
         except ValueError:
             pass  # An empty field or a broken row: found and named below.
@@ -125,7 +131,7 @@ def _careful_block(path: Path, lines: list[str], first: int, layout: Layout, war
 
 
 def _row(line: str, layout: Layout) -> list[float] | None:
-    fields = line.rstrip("\r\n").split(layout.delimiter)
+    fields = line.split() if layout.delimiter == " " else line.rstrip("\r\n").split(layout.delimiter)
     if len(fields) < layout.width:
         return None
     values = []

@@ -1,8 +1,6 @@
 """TIFF stacks that are read piecewise: one file with many pages, or many files with one page each."""
 
 import re
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from operando.formats._foreign import DAMAGE, reason
 from operando.formats._lazy import Key, Part
 from operando.model.errors import BrokenFileError
 
@@ -37,15 +36,8 @@ def open_tiff(path: Path) -> Iterator["tifffile.TiffFile"]:
             yield tif
     except FileNotFoundError:
         raise BrokenFileError(path, "there is no such file", "check the path") from None
-    except (tifffile.TiffFileError, ValueError, TypeError, IndexError, KeyError, OSError, RuntimeError) as error:
-        raise BrokenFileError(path, f"the TIFF file can't be read ({_short(error)})", _REMEDY) from None
-    except (struct.error, zlib.error, ArithmeticError, AssertionError, AttributeError, MemoryError) as error:
-        raise BrokenFileError(path, f"the TIFF file is damaged ({_short(error)})", _REMEDY) from None
-
-
-def _short(error: BaseException) -> str:
-    message = str(error).splitlines()
-    return message[0][:120] if message else type(error).__name__
+    except DAMAGE as error:
+        raise BrokenFileError(path, f"the TIFF file can't be read ({reason(error)})", _REMEDY) from None
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ class TiffPart:
         try:
             return np.memmap(self.path, self.dtype, "r", offset, self.shape)
         except (ValueError, OSError) as error:
-            raise BrokenFileError(self.path, f"the TIFF file is truncated ({_short(error)})", _REMEDY) from None
+            raise BrokenFileError(self.path, f"the TIFF file is truncated ({reason(error)})", _REMEDY) from None
 
 
 def _pixels(path: Path, page: Any) -> np.ndarray:

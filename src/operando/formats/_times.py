@@ -89,10 +89,14 @@ def from_unix(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+_CENTURIES_S = 4e9
+"""More seconds than any instrument counts; beyond about 9e9 a count of nanoseconds overflows."""
+
+
 def after(start: np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
-    """``start`` plus seconds, NaT where either is unknown; exact to the ns that a double can hold."""
+    """``start`` plus seconds, NaT where either is unknown or absurd; exact to the ns that a double can hold."""
     lasting = np.asarray(seconds, float)
-    known = np.isfinite(lasting)
+    known = np.abs(lasting) < _CENTURIES_S
     whole = np.floor(np.where(known, lasting, 0.0))
     nanoseconds = whole.astype("int64") * 1_000_000_000 + np.rint((np.where(known, lasting, 0.0) - whole) * 1e9).astype(
         "int64"

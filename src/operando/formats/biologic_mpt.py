@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from operando.formats import _impedance, _record, _text, _times
+from operando.formats import _biologic, _impedance, _record, _text, _times
 from operando.model.errors import BrokenFileError
 from operando.model.reading import Kind, ReadOptions
 
@@ -18,7 +18,6 @@ KIND: Kind = "electrochemistry"
 EXTENSIONS = (".mpt", ".txt")
 
 _MAGIC = (b"EC-Lab ASCII FILE", b"BT-Lab ASCII FILE")
-_VOLTAGE = ("Ecell/V", "<Ecell>/V", "Ewe-Ece/V", "<Ewe-Ece>/V", "Ewe/V", "<Ewe>/V", "<Ewe/V>")
 _MAX_HEADER_LINES = 100_000
 
 
@@ -49,32 +48,23 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
     ``ConfigurationError`` for an acquisition start whose zone is unknown.
     """
     header = _header(path)
-    voltage = _one_of(header, _VOLTAGE, "voltage")
-    current = next((name for name in ("I/mA", "<I>/mA") if name in header.labels), None)
-    names = ["time/s", voltage, *([current] if current else [])]
-    optional = {"charge": "(Q-Qo)/mA.h", "segment": "Ns", "dq": "dq/mA.h", "temperature": _temperature(header.labels)}
-    present = {ours: theirs for ours, theirs in optional.items() if theirs in header.labels}
-    table = header.read([*([] if not header.time_is_number else names[:1]), *names[1:], *map(str, present.values())])
-    values = table.values if header.time_is_number else _with_moments(header, table.values)
-    extra = {ours: values[:, len(names) + k] for k, ours in enumerate(present)}
-    start = _start(header, options)
-    columns = _record.Columns(
-        elapsed=values[:, 0],
-        voltage=values[:, 1],
-        current=values[:, 2] if current else _current(header, values[:, 0], extra, table.warnings),
-        start=start,
-        extra={name: column for name, column in extra.items() if name != "dq"},
-        current_kind="instantaneous" if current == "I/mA" else "mean",
-        warnings=table.warnings,
-        attrs={"format": NAME, "voltage_column": voltage, "technique": _technique(header), **_local_start(header)},
-    )
-    return _record.build(path, columns, options)
+    wanted = _biologic.wanted(header.labels)
+    if not header.time_is_number:
+        wanted.remove(_biologic.TIME)
+    table = header.read(wanted)
+    columns = dict(zip(wanted, table.values.T, strict=True))
+    if not header.time_is_number:
+        columns[_biologic.TIME] = _seconds(header, len(table.values))
+    record = _biologic.columns(path, columns, _technique(header), table.warnings)
+    record.start = _start(header, options)
+    record.attrs |= {"format": NAME, **_local_start(header)}
+    return _record.build(path, record, options)
 
 
 def read_impedance(path: Path, options: ReadOptions) -> xr.Dataset:
     """Read the impedance spectra as an IMPEDANCE product, with no spectrum if the file holds none."""
     header = _header(path)
-    names = ["freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm", "time/s"]
+    names = ["freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm", _biologic.TIME]
     if not set(names) <= set(header.labels) or not header.time_is_number:
         return _impedance.build(path, np.empty((0, 4)), _start(header, options), NAME)
     values = header.read(names).values
@@ -105,34 +95,6 @@ def _header(path: Path) -> _Header:
     return _Header(path, lines, labels, decimal, _text.is_number(moment))
 
 
-def _one_of(header: _Header, names: tuple[str, ...], quantity: str) -> str:
-    for name in names:
-        if name in header.labels:
-            return name
-    raise BrokenFileError(header.path, f"it has no column of {quantity}", f"export it with {names[-3]}")
-
-
-def _temperature(labels: list[str]) -> str | None:
-    return next((label for label in labels if label.startswith("Temperature/")), None)
-
-
-def _current(header: _Header, elapsed: np.ndarray, extra: dict[str, np.ndarray], warnings: list[str]) -> np.ndarray:
-    """Current from the charge between rows; zero at open circuit."""
-    if "dq" in extra or "charge" in extra:
-        moved = extra["dq"] if "dq" in extra else np.diff(extra["charge"], prepend=extra["charge"][:1])
-        warnings.append("the file has no current; taken as dq/dt between its rows.")
-        return rate(elapsed, moved)
-    if "Open Circuit" in _technique(header):
-        return np.zeros(elapsed.size)
-    raise BrokenFileError(header.path, "it has neither a column of current nor of charge", "export it with <I>/mA")
-
-
-def rate(elapsed: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Mean current in mA since the row before, from the charge in mAh moved since then; 0 where no time passed."""
-    lasting = np.diff(elapsed, prepend=elapsed[:1])
-    return np.divide(moved * 3600.0, lasting, out=np.zeros_like(moved), where=lasting > 0)
-
-
 def _technique(header: _Header) -> str:
     return header.lines[3].strip() if len(header.lines) > 3 else ""
 
@@ -154,12 +116,13 @@ def _start(header: _Header, options: ReadOptions) -> np.datetime64:
     return _times.to_time(_acquisition(header), options, str(header.path))
 
 
-def _with_moments(header: _Header, values: np.ndarray) -> np.ndarray:
-    """Put seconds since the acquisition's start before columns whose time is written as a date."""
-    column = header.labels.index("time/s")
+def _seconds(header: _Header, count: int) -> np.ndarray:
+    """Seconds since the acquisition's start of rows whose time is written as a date."""
+    column = header.labels.index(_biologic.TIME)
     with header.path.open(encoding="latin-1") as file:
         rows = [line.split("\t") for line in file.readlines()[len(header.lines) :] if line.strip()]
-    moments = [_times.parse_moment(row[column]) for row in rows[: len(values)]]
+    moments = [_times.parse_moment(row[column]) for row in rows[:count]]
     origin = _acquisition(header) or next((m for m in moments if m), None)
-    seconds = [float("nan") if m is None or origin is None else (m - origin).total_seconds() for m in moments]
-    return np.column_stack([seconds, values])
+    return np.array([
+        np.nan if m is None or origin is None or m.tzinfo else (m - origin).total_seconds() for m in moments
+    ])
