@@ -9,6 +9,7 @@ from operando.twin.settings import Spectrometer
 from operando.twin.tomography import Pose
 
 _POINTS = 6000
+_LEVELS = 96
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,12 @@ def contents(given: Spectrometer, subject: Scene, stands: Pose) -> Contents:
     inside = np.hypot(x, y) < subject.radius
     anode = inside & (z < _at(subject.anode, subject.axis, y, x))
     electrolyte = inside & (z > _at(subject.electrolyte, subject.axis, y, x))
-    weight = _absorption(subject, z) * (volume / len(z))
+    level, weight = _absorption(subject, z)
+    weight *= volume / len(z)
     return Contents(
         subject.energies,
-        weight[anode].sum(axis=0),
-        weight[electrolyte].sum(axis=0),
+        np.bincount(level[anode], minlength=len(weight)) @ weight,
+        np.bincount(level[electrolyte], minlength=len(weight)) @ weight,
         _shares(inside, anode, electrolyte),
     )
 
@@ -73,11 +75,17 @@ def _at(field: np.ndarray, axis: np.ndarray, y: np.ndarray, x: np.ndarray) -> np
     return np.asarray(field[j, i])
 
 
-def _absorption(subject: Scene, z: np.ndarray) -> np.ndarray:
-    """Transmission (point, energy) of the way in and out: a mean chord of what stands at the point's height."""
+def _absorption(subject: Scene, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Level of each point, and the transmission (level, energy) of the way in and out at each level.
+
+    The way is a mean chord of what stands at the point's height; heights are taken together in thin levels.
+    """
+    edges = np.linspace(z.min(), z.max(), _LEVELS + 1)
+    level = np.clip(np.searchsorted(edges, z, side="right") - 1, 0, _LEVELS - 1)
     disc = subject.axis[:, None] ** 2 + subject.axis[None, :] ** 2 < subject.radius**2
     heights = np.sort(subject.anode[disc])
-    cover = 1 - np.searchsorted(heights, z) / len(heights)
+    cover = 1 - np.searchsorted(heights, (edges[:-1] + edges[1:]) / 2) / len(heights)
     chord = np.pi / 2 * subject.radius
     exponent = chord * (cover[:, None] * subject.mu[0] + (1 - cover)[:, None] * subject.mu[1])
-    return np.asarray(np.exp(-exponent - np.sum(subject.wall_mu * (2 * np.diff(subject.wall_radii))[:, None], axis=0)))
+    walls = np.sum(subject.wall_mu * (2 * np.diff(subject.wall_radii))[:, None], axis=0)
+    return level, np.exp(-exponent - walls)

@@ -125,6 +125,15 @@ class World:
 
     def seen(self, index: int) -> Seen:
         """What spectrum ``index`` sees: phases, conditions and the gauge's plain shares."""
+        if index not in self._seen:
+            self._seen[index] = self._look(index)
+        return self._seen[index]
+
+    @cached_property
+    def _seen(self) -> dict[int, Seen]:
+        return {}
+
+    def _look(self, index: int) -> Seen:
         middle = float(self.spectrum_times[index]) + self.settings.spectrometer.duration_s / 2
         held = scenarios.holds_gauge(self.settings)
         phases, found = self.pristine if held else self.inside(middle, pose(self.settings, index))
