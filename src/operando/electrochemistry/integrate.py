@@ -31,10 +31,24 @@ def intervals(seconds: np.ndarray, current: np.ndarray, rule: Rule) -> Intervals
     """Charge of the n − 1 intervals between n samples at ``seconds``, from ``current`` in mA."""
     hours = np.diff(seconds) / SECONDS_PER_HOUR
     if rule == "trapezoid":
-        return Intervals(current[:-1] * hours / 2, current[1:] * hours / 2, rule)
+        late = np.where(prompt_jumps(seconds, current), 1.0, 0.5)
+        return Intervals(current[:-1] * hours * (1 - late), current[1:] * hours * late, rule)
     if rule == "mean since the previous sample":
         return Intervals(np.zeros_like(hours), current[1:] * hours, rule)
     return Intervals(current[:-1] * hours, np.zeros_like(hours), rule)
+
+
+def prompt_jumps(seconds: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """True for intervals in which the current jumped right after their first sample.
+
+    Cyclers write a sample at the end of a step and another soon after: an interval of less than half the usual
+    length across which the current changes by more than a fifth begins with the end of a step.
+    """
+    length = np.diff(seconds)
+    if not length.size:
+        return np.zeros(0, bool)
+    largest = np.maximum(np.abs(current[1:]), np.abs(current[:-1]))
+    return np.asarray((np.abs(np.diff(current)) > 0.2 * largest) & (length < 0.5 * np.median(length)))
 
 
 def best_rule(seconds: np.ndarray, current: np.ndarray, own_charge: np.ndarray, mean_current: bool) -> Rule:

@@ -43,6 +43,8 @@ def balance(
     listed, reactions = reactions, tuple(refined(one, volumes) for one in reactions)
     scans = zip(pairs["from_scan"].values.astype(int), pairs["to_scan"].values.astype(int), strict=True)
     rows = [_row(earlier, later, timeline, seen.get((earlier, later)), reactions) for earlier, later in scans]
+    for row, kind in zip(rows, pairs["step"].values, strict=True):
+        row["side_share"] = side_share(str(kind), row["charge"], row["ratio"])
     return BALANCE.new(
         coords={"reaction": ("reaction", np.array([one.text for one in reactions], object))},
         attrs={
@@ -105,15 +107,14 @@ def _row(
         "electrochemical": expected,
         "ratio": [ratio_of(net, volume) for volume in expected],
         "unaccounted": difference_of(expected[0], net) if expected else NO_VOLUME,
-        "side_share": side_share(charge, ratio_of(net, expected[0])) if expected else NO_SHARE,
     }
 
 
-def side_share(charge: Quantity, ratio: Quantity) -> Quantity:
-    """Share of a charge that made none of the expected volume: 1 - ratio; NaN for anything but a charge."""
-    if not charge.low > 0:
+def side_share(kind: str, charge: Quantity, ratios: Sequence[Quantity]) -> Quantity:
+    """Share of a charging step that made none of the first reaction's volume, 1 - ratio; NaN for other steps."""
+    if kind not in {"charge", "hold"} or not charge.low > 0 or not ratios:
         return NO_SHARE
-    return Quantity(1 - ratio.value, 1 - ratio.high, 1 - ratio.low, "1")
+    return Quantity(1 - ratios[0].value, 1 - ratios[0].high, 1 - ratios[0].low, "1")
 
 
 def columns_of(rows: Sequence[dict[str, Any]], reactions: int, configured: bool) -> dict[str, np.ndarray]:

@@ -66,7 +66,7 @@ def composition_sentences(
     if moved_mah > 0:
         share = moved_mah / FARADAY_MAH_PER_MOL * 1e3 / first.host_mmol
         sentences.append(
-            f"The largest charge between two scans ({moved_mah * 1e3:.1f} µAh) is lithium for "
+            f"The largest charge between two scans ({moved_mah * 1e3:.3g} µAh) is lithium for "
             f"{100 * share:.2g} % of the {first.host}, one for one."
         )
     return sentences + _support(seen, configured)

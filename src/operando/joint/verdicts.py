@@ -58,7 +58,7 @@ def _sentence(row: xr.Dataset) -> str:
     )
     verdict = f"compatible with {' or '.join(fitting)}" if fitting else "compatible with none of the candidates alone"
     return (
-        f"{where}, {charge * 1e3:.1f} µAh changed the anode by {seen:.3g} µm³; seen over expected is {listed}: "
+        f"{where}, {charge * 1e3:.3g} µAh changed the anode by {seen:.3g} µm³; seen over expected is {listed}: "
         f"{verdict}{_hidden(row)}."
     )
 
