@@ -80,13 +80,18 @@ def _chosen_blocks(total: int, rows: int) -> list[tuple[int, int]]:
 
 
 def _typical_gradient(volume: Volume, blocks: list[tuple[int, int]], scale: float) -> float:
-    """Root mean square of the gradient where nothing but noise changes, from medians: 1/cm a voxel."""
-    samples = []
+    """Root mean square of the gradient where nothing but noise changes, from medians: 1/cm a voxel.
+
+    An axis along which no block has three voxels (a scan of two rows) counts as the mean of the others.
+    """
+    samples: dict[int, list[float]] = {axis: [] for axis in range(3)}
     for start, stop in blocks[:: max(1, len(blocks) // 8)]:
         rows = read_rows(volume["mu"], start, stop)
-        samples.append([_median_step(rows, axis) for axis in range(3) if rows.shape[axis] > 2])
-    typical = np.nanmean(np.array([s for s in samples if len(s) == 3]), axis=0) if samples else np.zeros(3)
-    return abs(scale) * float(np.sqrt(np.sum(typical**2)))
+        for axis in range(3):
+            step = _median_step(rows, axis) if rows.shape[axis] > 2 else float("nan")
+            samples[axis] += [step] if np.isfinite(step) else []
+    typical = [float(np.mean(steps)) for steps in samples.values() if steps]
+    return abs(scale) * float(np.sqrt(3.0 * np.mean(np.square(typical)))) if typical else 0.0
 
 
 def _median_step(rows: np.ndarray, axis: int) -> float:
