@@ -195,10 +195,11 @@ class TwinCell:
         return grains
 
     def _at(self, field: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """The field at the nearest nodes."""
-        step = self.axis[1] - self.axis[0]
-        j, i = (np.clip(np.rint((v - self.axis[0]) / step).astype(int), 0, len(self.axis) - 1) for v in (y, x))
-        return np.asarray(field[j, i])
+        """The field between the nodes, bilinear."""
+        from scipy.ndimage import map_coordinates
+
+        place = (np.stack([y, x]) - self.axis[0]) / (self.axis[1] - self.axis[0])
+        return np.asarray(map_coordinates(field, place, order=1, mode="nearest"))
 
 
 def _axis(radius: float, step: float) -> np.ndarray:
