@@ -150,3 +150,20 @@ def test_nothing_known_gives_an_empty_table():
     found = events()
     assert found.sizes["event"] == 0
     assert json.loads(found.attrs["order"]) == []
+
+
+def test_few_scans_are_enough_for_a_clear_onset_at_the_start_of_a_step():
+    steps = [(0.25, 0.0), (0.5, 0.1), (0.25, 0.0), (0.5, 0.3), (0.25, 0.0), (0.45, -0.3), (1.0, 0.0)]
+    cell, protocol = curve([record(steps)])
+    scans = 300.0 + 1800.0 * np.arange(6)
+    timeline = scan_timeline(cell, protocol, exposures(scans, 60.0))
+    found = events(
+        scan_timeline=timeline,
+        interfaces=surfaces(np.array([0.0, 0.02, 0.01, 0.0, 5.0, 5.4])),
+        curve=cell,
+        protocol=protocol,
+    )
+    assert found["kind"].values.tolist() == ["void_onset"]
+    assert found["low"].values[0] <= at(1.75 * 3600) <= found["high"].values[0]
+    assert at(scans[3]) <= found["low"].values[0]
+    assert found["high"].values[0] <= at(scans[4] + 60)

@@ -41,17 +41,18 @@ def events(
 ) -> Events:
     """Find onsets of cavities, of contact loss, of phases and of a rise of resistance, each with its 95 % interval.
 
-    An onset is a change point of the series with unknown shape (Bayesian, scatter from the series itself); the
-    charge is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for
+    An onset is a change point of the series with unknown shape (Bayesian, scatter from the series itself; half of
+    the prior probability lies on the beginnings of the protocol's steps, for that is when things begin). The charge is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for
     every two events with which probability the first came before the second.
     """
     origin = _origin(scan_timeline, spectrum_timeline, curve)
     if origin is None:
         return _table([], np.datetime64(0, "ns"), None, None)
+    starts = _step_starts(protocol, origin)
     found = [
-        *_of_interface(scan_timeline, interfaces, origin),
+        *_of_interface(scan_timeline, interfaces, origin, starts),
         *_of_phases(spectrum_timeline, presence, origin),
-        *_of_resistance(resistances, origin),
+        *_of_resistance(resistances, origin, starts),
     ]
     return _table(sorted(found, key=lambda event: event.when.likely), origin, curve, protocol)
 
@@ -61,6 +62,13 @@ def _origin(*products: xr.Dataset | None) -> Origin | None:
     times = [product["time" if "time" in product else "start"].values for product in products if product is not None]
     known = [time[~np.isnat(time)].min() for time in times if (~np.isnat(time)).any()]
     return min(known) if known else None
+
+
+def _step_starts(protocol: xr.Dataset | None, origin: Origin) -> np.ndarray:
+    """When the protocol's steps begin, in seconds: when the step before ended."""
+    if protocol is None:
+        return np.array([])
+    return as_seconds(protocol["end"].values[:-1], origin)
 
 
 def middles(timeline: xr.Dataset, dim: str, origin: Origin) -> dict[int, tuple[float, float]]:
@@ -75,7 +83,9 @@ _INTERFACE = (
 )
 
 
-def _of_interface(timeline: xr.Dataset | None, interfaces: Sequence[xr.Dataset] | None, origin: Origin) -> list[Found]:
+def _of_interface(
+    timeline: xr.Dataset | None, interfaces: Sequence[xr.Dataset] | None, origin: Origin, starts: np.ndarray
+) -> list[Found]:
     if timeline is None or not interfaces:
         return []
     exposure = middles(timeline, "scan", origin)
@@ -83,24 +93,24 @@ def _of_interface(timeline: xr.Dataset | None, interfaces: Sequence[xr.Dataset] 
     seconds = np.array([np.mean(exposure.get(frame, (np.nan, np.nan))) for frame in frames])
     found = []
     for name, kind, what in _INTERFACE:
-        when = _rise(seconds, np.array([float(one[name]) for one in interfaces]))
+        when = _rise(seconds, np.array([float(one[name]) for one in interfaces]), starts)
         found += [] if when is None else [Found(kind, what, when)]
     return found
 
 
-def _rise(seconds: np.ndarray, values: np.ndarray) -> Posterior | None:
+def _rise(seconds: np.ndarray, values: np.ndarray, starts: np.ndarray) -> Posterior | None:
     order = np.argsort(seconds, kind="stable")
-    return rise_onset(seconds[order], values[order])
+    return rise_onset(seconds[order], values[order], tuple(starts))
 
 
-def _of_resistance(resistances: xr.Dataset | None, origin: Origin) -> list[Found]:
+def _of_resistance(resistances: xr.Dataset | None, origin: Origin, starts: np.ndarray) -> list[Found]:
     """Only jumps read after a similar time are compared: the later, the more polarisation is in them."""
     if resistances is None or not resistances.sizes["jump"]:
         return []
     delay = resistances["delay"].values
     alike = np.abs(np.log10(np.maximum(delay, 1e-3) / max(float(np.median(delay)), 1e-3))) < 0.5
     seconds = as_seconds(resistances["time"].values, origin)[alike]
-    when = _rise(seconds, resistances["resistance"].values[alike])
+    when = _rise(seconds, resistances["resistance"].values[alike], starts)
     return [] if when is None else [Found("resistance_rise_onset", "The cell's resistance begins to rise", when)]
 
 

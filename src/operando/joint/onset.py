@@ -1,5 +1,6 @@
 """When a series began to rise, with everything that the data allow: a posterior over the instant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ SHAPES = (0.0, 0.5, 1.0, 1.5)
 
 GRID = 2000
 FEWEST = 6
+FEWEST_BEFORE = 3
 ENOUGH = 0.7
 DECISIVE = 10.0
 """Least gain in BIC over "nothing happened" (very strong evidence; Kass and Raftery 1995,
@@ -47,11 +49,13 @@ def before(a: Posterior, b: Posterior) -> float:
     return float(np.clip((a.weight * (not_yet + ties / 2)).sum(), 0.0, 1.0))
 
 
-def rise_onset(seconds: np.ndarray, values: np.ndarray) -> Posterior | None:
+def rise_onset(seconds: np.ndarray, values: np.ndarray, starts: Sequence[float] = ()) -> Posterior | None:
     """When ``values`` began to rise above a constant level, or ``None`` if they never clearly did.
 
     The scatter is estimated from the series itself, since intervals of one instrument share most of their error.
-    Only the first excursion is looked at, up to its top, so that what comes after does not disturb.
+    Only the first excursion is looked at, up to its top, so that what comes after does not disturb. ``starts`` are
+    the beginnings of the protocol's steps (s): half of the prior probability lies on them, for that is when things
+    begin; the other half is spread evenly.
     """
     known = np.isfinite(seconds) & np.isfinite(values)
     t, y = seconds[known], values[known]
@@ -60,32 +64,43 @@ def rise_onset(seconds: np.ndarray, values: np.ndarray) -> Posterior | None:
         return None
     t, y = t[: end + 1], y[: end + 1]
     floor = 1e-3 * float(np.ptp(y))
-    grid = np.linspace(t[0], t[-1], GRID, endpoint=False)
-    squares = np.stack([_residual_squares(t, y, grid, shape) for shape in SHAPES]) + t.size * floor**2
+    instants, prior = _prior(t, starts)
+    squares = np.stack([_residual_squares(t, y, instants, shape) for shape in SHAPES]) + t.size * floor**2
     constant = float(((y - y.mean()) ** 2).sum()) + t.size * floor**2
     best = float(squares.min())
     # Amplitude, instant and shape are three parameters more than a constant has.
     if t.size * np.log(constant / best) - 3 * np.log(t.size) < DECISIVE:
         return None
-    weight = ((squares / best) ** (-(max(t.size - 3, 1)) / 2)).sum(axis=0)
-    return Posterior(grid, weight / weight.sum())
+    weight = prior * ((squares / best) ** (-(max(t.size - 3, 1)) / 2)).sum(axis=0)
+    return Posterior(instants, weight / weight.sum())
+
+
+def _prior(t: np.ndarray, starts: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Possible instants and their prior probabilities."""
+    grid = np.linspace(t[0], t[-1], GRID, endpoint=False)
+    likely = np.unique([start for start in starts if t[0] <= start < t[-1]])
+    if not likely.size:
+        return grid, np.full(GRID, 1.0 / GRID)
+    instants = np.concatenate([grid, likely])
+    prior = np.concatenate([np.full(GRID, 0.5 / GRID), np.full(likely.size, 0.5 / likely.size)])
+    order = np.argsort(instants, kind="stable")
+    return instants[order], prior[order]
 
 
 def excursion_end(values: np.ndarray) -> int | None:
     """Place of the top of the first lasting excursion above the level before it; ``None`` if there is none."""
     if values.size < FEWEST:
         return None
-    scatter = _scatter(values)
-    for k in range(2, values.size - 1):
+    least = 1e-3 * float(np.ptp(values))
+    for k in range(FEWEST_BEFORE, values.size - 1):
         level = float(np.median(values[:k]))
-        spread = max(1.4826 * float(np.median(np.abs(values[:k] - level))), scatter)
-        if min(values[k], values[k + 1]) - level > 4 * spread + 1e-3 * float(np.ptp(values)):
+        if min(values[k], values[k + 1]) - level > 4 * _scatter(values[:k], level) + least:
             return _top(values, k, level)
     return None
 
 
 def _top(values: np.ndarray, start: int, level: float) -> int:
-    """Place of the highest value before the series has come halfway back to its level."""
+    """Place up to which the rise tells its onset: most of the way to the top before it came halfway back."""
     top = start
     for k in range(start, values.size):
         if values[k] > values[top]:
@@ -97,10 +112,11 @@ def _top(values: np.ndarray, start: int, level: float) -> int:
     return min(max(enough, start + 3), max(top, start + 1), values.size - 1)
 
 
-def _scatter(values: np.ndarray) -> float:
-    """Noise from how far values lie off the middle of their neighbours."""
-    off = values[1:-1] - (values[:-2] + values[2:]) / 2
-    return float(1.4826 * np.median(np.abs(off)) / np.sqrt(1.5))
+def _scatter(before: np.ndarray, level: float) -> float:
+    """Standard deviation of the values before, the larger of two robust estimates, widened where they are few."""
+    about = 1.4826 * float(np.median(np.abs(before - level)))
+    steps = 1.4826 * float(np.median(np.abs(np.diff(before)))) / np.sqrt(2)
+    return float(max(about, steps) * (1 + 4 / before.size))
 
 
 def _residual_squares(t: np.ndarray, y: np.ndarray, onsets: np.ndarray, shape: float) -> np.ndarray:
