@@ -1,7 +1,7 @@
 """``Source`` over the made-up experiment, with any instrument left out."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import made_up
@@ -79,6 +79,7 @@ class FakeSource:
             return [0]
         return []
 
+    @cache  # noqa: B019 - sources live as long as the tests
     def product(self, name: str, frame: int) -> xr.Dataset | None:
         if frame not in self.frames(name):
             return None
@@ -88,6 +89,7 @@ class FakeSource:
             return made_up.impedance()
         return (self._scan | self._spectrum)[name](frame)
 
+    @cache  # noqa: B019 - sources live as long as the tests
     def table(self, product: str) -> xr.Dataset | None:
         if product in self._whole:
             return self._whole[product]

@@ -428,7 +428,7 @@ def calibration() -> xr.Dataset:
         two_theta=TWO_THETA,
         two_theta_std=np.full(2, 1e-4),
         good=np.array([True, True]),
-        resolution=np.full((2, 2), 0.02),
+        resolution=np.array([[0.377, 0.0]] * 2),
         reason=np.array(["", ""]),
     )
 
@@ -440,6 +440,8 @@ def lines(hour: float, seed: int) -> xr.Dataset:
     d = np.array([spacing(p, (h, k, l), content[p][1]) for p, h, k, l, _ in rows])
     amount = np.array([content[p][0] for p, *_ in rows])
     pulled = np.array([0.006 * content["In"][0] * (p == "InLi" and (h, k, l) == (4, 2, 2)) for p, h, k, l, _ in rows])
+    strong = np.array([(h, k, l) in {(1, 0, 1), (2, 2, 0)} for _, h, k, l, _ in rows])
+    strength = 900 * np.where(strong, 1.5, 0.7) * 0.16 * np.sqrt(2 * np.pi) / 0.1 * 1.035
     gone = amount < 0.02
     columns = {
         name: ("line", np.array([row[i] for row in rows]), "1" if i else "text")
@@ -451,7 +453,7 @@ def lines(hour: float, seed: int) -> xr.Dataset:
         coords=columns,
         d=np.where(gone, np.nan, d + rng.normal(0, 1e-4, n)),
         d_std=np.full(n, 1e-4),
-        area=4000 * amount + rng.normal(0, 60, n),
+        area=strength * amount + rng.normal(0, 60, n),
         area_std=np.full(n, 60.0),
         d_free=np.where(gone, np.nan, d + pulled + rng.normal(0, 4e-4, n)),
         d_free_std=np.full(n, 4e-4),

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+from mpl_toolkits.mplot3d.art3d import Text3D
 
 from operando.figures import style
 
@@ -24,16 +25,23 @@ def problems(figure: Any) -> list[str]:
 
 def _texts(figure: Any) -> list[Text]:
     ticks = {label for axis in _every_axis(figure) for label in _tick_labels(axis)}
-    hidden = {label for axis in _every_axis(figure) for label in _all_tick_labels(axis)} - ticks
+    solid = {label for axis in _solid_axes(figure) for label in _all_tick_labels(axis)}
+    hidden = solid | {label for axis in _every_axis(figure) for label in _all_tick_labels(axis)} - ticks
     found = [text for text in figure.findobj(Text) if text.get_text().strip() and _shown(text) and text not in hidden]
+    found = [text for text in found if not isinstance(text, Text3D)]
     return list(dict.fromkeys(found))
 
 
 def _every_axis(figure: Any) -> list[Any]:
     axes = [*figure.axes]
     axes += [child for parent in figure.axes for child in parent.child_axes]
+    axes = [one for one in axes if one.name != "3d"]  # their ticks are placed while they are drawn
     every = [axis for one in axes if one.get_visible() and one.axison for axis in (one.xaxis, one.yaxis)]
     return [axis for axis in every if axis.get_visible()]
+
+
+def _solid_axes(figure: Any) -> list[Any]:
+    return [axis for one in figure.axes if one.name == "3d" for axis in (one.xaxis, one.yaxis, one.zaxis)]
 
 
 def _tick_labels(axis: Any) -> list[Text]:

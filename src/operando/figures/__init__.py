@@ -4,6 +4,7 @@ Figures take a ``Source``, a read-only view of the results, and return matplotli
 the results folder.
 """
 
+from operando.figures.catalogue import script
 from operando.figures.saving import save
 
-__all__ = ["save"]
+__all__ = ["save", "script"]

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,44 @@ def draw(name: str, source: Source, **chosen: Any) -> "Figure":
             raise ConfigurationError(f"The figure {name!r} has no option {option!r}{_meant(option, known)}.")
     with style.journal():
         return _draw(name)(source, **chosen)
+
+
+def script(name: str, chosen: Mapping[str, Any] | None = None) -> str:
+    """A Python script that draws the figure again with the same options, to be kept beside it and changed at will.
+
+    ``python NAME.py [EXPERIMENT_FOLDER] [FILE_STEM]``; by default the folder is the one above ``results/figures``.
+    """
+    known, chosen = options(name), dict(chosen or {})
+    for option in chosen:
+        if option not in known:
+            raise ConfigurationError(f"The figure {name!r} has no option {option!r}{_meant(option, known)}.")
+    lines = "".join(f"    {option}={value!r},\n" for option, value in (known | chosen).items())
+    return SCRIPT.format(name=name, sentence=describe(name), options=lines)
+
+
+SCRIPT = '''"""{sentence}
+
+Draws the figure {name!r} again: python {name}.py [EXPERIMENT_FOLDER] [FILE_STEM]
+"""
+
+import sys
+from pathlib import Path
+
+from operando.figures import catalogue, save
+from operando.pipeline.store import Results
+
+HERE = Path(__file__).resolve().parent
+folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent.parent
+stem = Path(sys.argv[2]) if len(sys.argv) > 2 else HERE / "{name}"
+
+figure = catalogue.draw(
+    "{name}",
+    Results(folder),
+{options})
+# change anything of the matplotlib figure here
+for path in save(figure, stem):
+    print(path)
+'''
 
 
 def _draw(name: str) -> "Callable[..., Figure]":

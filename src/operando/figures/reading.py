@@ -36,15 +36,6 @@ def anode_name(phases: Sequence[str]) -> str:
     return "anode" if "anode" in phases else phases[-1]
 
 
-def anode_label(source: Source, labels: xr.Dataset) -> int:
-    """Label of the anode's voxels: phases are 1, 2, … in the order of the configuration."""
-    volumes = source.table("phase_volumes")
-    phases = labels.attrs.get("phases") or ([] if volumes is None else names_along(volumes, "phase"))
-    if not len(phases):
-        raise NothingToDrawError("The names of the phases are not known: run the step phase_volumes first.")
-    return [str(phase) for phase in phases].index(anode_name([str(phase) for phase in phases])) + 1
-
-
 def reaction_text(reaction: str) -> str:
     """Write a reaction with a true arrow.
 

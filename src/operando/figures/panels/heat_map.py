@@ -91,24 +91,27 @@ def line_names(axes: "Axes", lines: Sequence[Line], height_pt: float, most: int 
     places = spread([(line.d - low) / (high - low) for line in chosen], gap, gap / 2, 1 - gap / 2)
     phases = sorted({line.phase for line in lines})
     for line, place in zip(chosen, places, strict=True):
+        leader(axes, (1, (line.d - low) / (high - low)), (1.018, place))
         axes.annotate(
             line.label,
-            xy=(1, (line.d - low) / (high - low)),
-            xytext=(1.02, place),
+            (1.022, place),
             xycoords="axes fraction",
-            textcoords="axes fraction",
             va="center",
             fontsize=6,
             color=phase_colour(line.phase, phases),
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": 0.4,
-                "color": style.GREY,
-                "shrinkA": 0,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
+            annotation_clip=False,
         )
+
+
+def leader(axes: "Axes", start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw a thin line beside the axes, in fractions of them.
+
+    Not an annotation's arrow: that starts at the text's measured box, which may differ by a rounding from run to run.
+    """
+    x, y = zip(start, end, strict=True)
+    axes.plot(
+        x, y, color=style.GREY, linewidth=0.4, transform=axes.transAxes, clip_on=False, scalex=False, scaley=False
+    )
 
 
 def phase_colour(phase: str, phases: Sequence[str]) -> str:

@@ -6,11 +6,12 @@ import numpy as np
 import xarray as xr
 
 from operando.figures import style
+from operando.figures.numbers import quantity_text
 from operando.figures.panels.heat_map import phase_colour
 from operando.figures.reading import NothingToDrawError
 from operando.figures.source import Source
 from operando.figures.spectra import Patterns, known_lines, patterns, spacing_range
-from operando.model.constants import NORMAL_95
+from operando.model.interval import from_std
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +72,7 @@ def _nyquist(axes: "Axes", impedance: xr.Dataset, conductivity: xr.Dataset | Non
 
 
 def _numbers(one: xr.Dataset) -> str:
-    resistance, half = float(one["resistance"]), NORMAL_95 * float(one["resistance_std"])
-    text = f"R = {resistance:.4g} ± {half:.2g} Ω" if np.isfinite(resistance) else "R not known"
-    sigma, spread = float(one["conductivity"]), NORMAL_95 * float(one["conductivity_std"])
-    return f"{text}\nσ = {1e3 * sigma:.3g} ± {1e3 * spread:.2g} mS/cm" if np.isfinite(sigma) else text
+    resistance = from_std(float(one["resistance"]), float(one["resistance_std"]), "ohm").as_json()
+    sigma = from_std(1e3 * float(one["conductivity"]), 1e3 * float(one["conductivity_std"]), "mS/cm").as_json()
+    text = f"R = {quantity_text(resistance)}"
+    return f"{text}\nσ = {quantity_text(sigma)}" if sigma else f"{text}\nσ not known without thickness and area"

@@ -6,7 +6,7 @@ import numpy as np
 
 from operando.figures import style
 from operando.figures.abscissa import TIME_LABEL, middle_hours, time_axis
-from operando.figures.panels.heat_map import phase_colour
+from operando.figures.panels.heat_map import leader, phase_colour
 from operando.figures.reading import NothingToDrawError, at_frames
 from operando.figures.source import Source
 from operando.figures.spectra import Line, Patterns, known_lines, patterns, spacing_range, spread
@@ -65,23 +65,15 @@ def _names(axes: "Axes", lines: list[Line]) -> None:
     places = spread([(line.d - low) / (high - low) for line in lines], LABEL_SHARE, 0.01, 0.99)
     phases = sorted({line.phase for line in lines})
     for line, place in zip(lines, places, strict=True):
+        leader(axes, ((line.d - low) / (high - low), 1), (place, 1.025))
         axes.annotate(
             line.label,
-            xy=((line.d - low) / (high - low), 1),
-            xytext=(place, 1.03),
+            (place, 1.03),
             xycoords="axes fraction",
-            textcoords="axes fraction",
             rotation=90,
             ha="center",
             va="bottom",
             fontsize=6,
             color=phase_colour(line.phase, phases),
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": 0.4,
-                "color": style.GREY,
-                "shrinkA": 0,
-                "shrinkB": 0,
-                "relpos": (0.5, 0),
-            },
+            annotation_clip=False,
         )
