@@ -117,7 +117,8 @@ def _timed(
         row = 0
         if diffraction is not None:
             axes = figure.add_subplot(grid[row, column], sharey=lead[row])
-            mesh = _heat(axes, diffraction, start, end, difference, column == len(spans) - 1, _seen(diffraction, spans))
+            columns = len(spans) if column == len(spans) - 1 else 0
+            mesh = _heat(axes, diffraction, start, end, difference, _seen(diffraction, spans), columns)
             if column == len(spans) - 1 and mesh is not None:
                 intensity_bar(figure, mesh, figure.add_subplot(grid[row, -1]))
             _column(axes, lead, row, (start, end), len(heights))
@@ -159,8 +160,9 @@ def _seen(diffraction: Diffraction, spans: list[tuple[float, float]]) -> float:
 
 
 def _heat(
-    axes: "Axes", diffraction: Diffraction, start: float, end: float, difference: bool, last: bool, strongest: float
+    axes: "Axes", diffraction: Diffraction, start: float, end: float, difference: bool, strongest: float, columns: int
 ) -> Any:
+    """One cycle's heat map; the lines are named beside the last of ``columns`` (0: not here)."""
     inside = (diffraction.hours >= start) & (diffraction.hours <= end)
     if not inside.any():
         axes.set_facecolor(style.PALE)
@@ -169,6 +171,6 @@ def _heat(
         return None
     hours = np.where(inside, diffraction.hours, np.nan)
     mesh = heat_map(axes, hours, diffraction.patterns, difference, strongest)
-    if last:
-        line_names(axes, diffraction.lines, HEAT_MM * 72 / 25.4)
+    if columns:
+        line_names(axes, diffraction.lines, HEAT_MM * 72 / 25.4, columns=columns)
     return mesh

@@ -24,7 +24,7 @@ def main(given: str, made: str) -> None:
     for name, look in LOOKS.items():
         surface = _surface(pyvista, content[name], content["spacing"])
         if surface is not None:
-            plotter.add_mesh(surface, smooth_shading=True, **look)
+            plotter.add_mesh(surface, smooth_shading=True, ambient=0.45, **look)
             entries.append([name, look["color"]])
     plotter.add_legend(entries, bcolor="white", face="rectangle", size=(0.14, 0.14))
     size = np.array(content["anode"].shape) * content["spacing"]

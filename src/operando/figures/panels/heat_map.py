@@ -79,10 +79,10 @@ def _with_gaps(left: np.ndarray, right: np.ndarray, edges: np.ndarray, shown: np
     return np.array(xs), edges, np.ma.masked_invalid(np.array(columns).T)
 
 
-def line_names(axes: "Axes", lines: Sequence[Line], height_pt: float, most: int = 14) -> None:
+def line_names(axes: "Axes", lines: Sequence[Line], height_pt: float, most: int = 14, columns: int = 1) -> None:
     """Name the strongest lines at the right edge, each label with a thin leader to its spacing.
 
-    ``height_pt`` is the panel's height, from which the labels' distance follows.
+    ``height_pt`` is the panel's height, from which the labels' distance follows; ``columns`` panels share the width.
     """
     low, high = axes.get_ylim()
     room = max(int(height_pt // LABEL_HEIGHT_PT), 1)
@@ -91,10 +91,10 @@ def line_names(axes: "Axes", lines: Sequence[Line], height_pt: float, most: int 
     places = spread([(line.d - low) / (high - low) for line in chosen], gap, gap / 2, 1 - gap / 2)
     phases = sorted({line.phase for line in lines})
     for line, place in zip(chosen, places, strict=True):
-        leader(axes, (1, (line.d - low) / (high - low)), (1.018, place))
+        leader(axes, (1, (line.d - low) / (high - low)), (1 + 0.018 * columns, place))
         axes.annotate(
             line.label,
-            (1.022, place),
+            (1 + 0.022 * columns, place),
             xycoords="axes fraction",
             va="center",
             fontsize=6,
