@@ -23,6 +23,10 @@ GERMANIUM_RESOLUTION = (0.25, 5.545 * 0.11 * 0.00296)
 """FWHM² = r0² + r1 E of a common germanium detector: electronic noise, and 5.545 × Fano factor × pair energy (keV)."""
 
 
+_FLUORESCENCE_DOUBT = 2e-3
+"""Relative standard deviation of fluorescence lines about the calibrated energy scale."""
+
+
 class FitParameters(Parameters):
     """How spectra are fitted."""
 
@@ -102,6 +106,23 @@ class ElementFit:
         r0, r1 = self.problem.resolution
         return float(r0 * np.exp(terms[0] / 2.0)), float(r1 * np.exp(terms[1]))
 
+    def broadening(self, phase: int) -> tuple[float, float]:
+        """Relative FWHM squared of a phase's lines beyond the detector's, and its standard deviation."""
+        if self.place_of[phase] < 0:
+            return float("nan"), float("nan")
+        at = self.problem.layout.edges + 2 + self.place_of[phase]
+        unit = self.problem.priors.broadening**2
+        std = float(np.sqrt(self.fit.covariance[self.problem.linear + at, self.problem.linear + at]))
+        return float(self.fit.state.shapes[at]) * unit, std * unit
+
+    def fluorescence_shift(self) -> tuple[float, float]:
+        """Relative shift of the fluorescence lines against the energy scale, standard deviation; NaN if none."""
+        std = float(np.sqrt(self.fit.covariance[-1, -1]))
+        doubt = self.problem.priors.fluorescence
+        if doubt == 0.0 or not std < 0.5 * doubt:
+            return float("nan"), float("nan")
+        return float(self.fit.state.shapes[-1]), std
+
     def unindexed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Energy (keV), area and its standard deviation of each line that no phase explains."""
         rows = []
@@ -177,7 +198,11 @@ def _problem(
         energy_times_d=product,
         resolution=(resolution[0], resolution[1]),
         fluorescence=fluorescence,
-        priors=Priors(lattice=params.lattice_doubt, resolution=params.resolution_doubt),
+        priors=Priors(
+            lattice=params.lattice_doubt,
+            resolution=params.resolution_doubt,
+            fluorescence=_FLUORESCENCE_DOUBT if len(fluorescence[0]) else 0.0,
+        ),
         knot_spacing_kev=params.knot_spacing_kev,
     )
 

@@ -16,7 +16,7 @@ from operando.model.products.diffraction import LATTICE, LINES, Calibration, Cor
 from operando.model.step import Setting, step
 
 
-@step(version=1)
+@step(version=2)
 def fit(
     corrected: Corrected,
     calibration: Calibration,
@@ -33,7 +33,8 @@ def fit(
     fits = fit_spectrum(corrected, calibration, materials, params) if materials else []
     merged = [merge(fits, number, params) for number in range(len(materials))] if fits else []
     table = _table(corrected, fits, merged, materials, params)
-    attrs = {key: corrected.attrs[key] for key in ("frame", "file") if key in corrected.attrs}
+    attrs: dict[str, object] = {key: corrected.attrs[key] for key in ("frame", "file") if key in corrected.attrs}
+    attrs["false_alarm_rate"] = params.false_alarm_rate
     notes = [*warnings_of(corrected), *_notes(corrected, fits, merged, materials)]
     return (
         _lines(table, {**attrs, "warnings": notes, "unindexed_kev": unindexed(fits)}),
@@ -128,9 +129,11 @@ def _lattice(
     cell, cell_std = np.full((2, len(materials), 3), np.nan)
     by_element, by_element_std = np.full((2, elements, len(materials), 3), np.nan)
     presence, deviance = np.zeros(len(materials)), np.nan
+    correlation = np.full((len(materials), 3, 3), np.nan)
     for phase, together in enumerate(merged):
         pattern = fits[0].patterns[phase]
         cell[phase], cell_std[phase] = _edges(pattern, together.stretch, together.covariance)
+        correlation[phase] = _correlation(pattern, together.covariance)
         presence[phase] = together.gain / together.groups
         for one in fits:
             if measured(one, phase, params):
@@ -150,6 +153,8 @@ def _lattice(
         cell_element_std=by_element_std,
         presence=presence,
         there=np.array([one.there for one in merged] or [False] * len(materials)),
+        cell_correlation=correlation,
+        **_widths(fits, len(materials)),
         deviance=np.float64(deviance),
     )
 
@@ -158,6 +163,33 @@ def _edges(pattern: Pattern, stretch: np.ndarray, covariance: np.ndarray) -> tup
     edges = list(pattern.edges)
     nominal = np.array(pattern.cell)
     return nominal * (1.0 + stretch[edges]), nominal * np.sqrt(np.diag(covariance))[edges]
+
+
+def _correlation(pattern: Pattern, covariance: np.ndarray) -> np.ndarray:
+    std = np.sqrt(np.diag(covariance))
+    edges = list(pattern.edges)
+    return np.asarray((covariance / np.outer(std, std))[np.ix_(edges, edges)])
+
+
+def _widths(fits: Sequence[ElementFit], phases: int) -> dict[str, np.ndarray]:
+    """Broadening of each phase and shift of the fluorescence, weighted means over the elements."""
+    means = [_mean([one.broadening(phase) for one in fits]) for phase in range(phases)]
+    shift, shift_std = _mean([one.fluorescence_shift() for one in fits])
+    broadening = np.array(means, float).reshape(-1, 2)
+    return {
+        "broadening": broadening[:, 0],
+        "broadening_std": broadening[:, 1],
+        "fluorescence_shift": np.asarray(shift),
+        "fluorescence_shift_std": np.asarray(shift_std),
+    }
+
+
+def _mean(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    known = np.array([pair for pair in pairs if np.isfinite(pair).all()], float).reshape(-1, 2)
+    if not len(known):
+        return float("nan"), float("nan")
+    weights = known[:, 1] ** -2.0
+    return float(weights @ known[:, 0] / weights.sum()), float(weights.sum() ** -0.5)
 
 
 def _widest_strong(pattern: Pattern, spread: float) -> str:

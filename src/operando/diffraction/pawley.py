@@ -74,7 +74,7 @@ def _shape_precision(problem: Problem) -> np.ndarray:
         np.full(problem.layout.edges, priors.lattice**-2.0),
         np.full(2, priors.resolution**-2.0),
         np.ones(len(problem.patterns)),
-        [priors.gain**-2.0 if priors.gain else 0.0],
+        [priors.fluorescence**-2.0 if priors.fluorescence else 0.0],
     ])
 
 
@@ -130,7 +130,7 @@ def solve(problem: Problem, state: State, most: int = 40) -> Fit:
 def _movable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Which parameters are fitted, and the lowest value of each."""
     movable = np.ones(problem.linear + problem.shapes, bool)
-    movable[-1] = problem.priors.gain > 0.0
+    movable[-1] = problem.priors.fluorescence > 0.0
     lowest = np.full(len(movable), -np.inf)
     lowest[: problem.linear] = 0.0
     lowest[-1 - len(problem.patterns) : -1] = 0.0

@@ -28,9 +28,5 @@ def analyse(
         return [], [], []
     shared = calibration if calibration is not None else calibrate(spectra[0], tuple(phases), two_theta_deg)
     results = [fit(correct(one, shared), shared, tuple(phases), params or FitParameters()) for one in spectra]
-    said = [
-        *(note for one in spectra for note in warnings_of(one)),
-        *warnings_of(shared),
-        *(note for lines, _ in results for note in warnings_of(lines)),
-    ]
+    said = [*warnings_of(shared), *(note for lines, _ in results for note in warnings_of(lines))]
     return [lines for lines, _ in results], [lattice for _, lattice in results], list(dict.fromkeys(said))

@@ -57,6 +57,19 @@ LATTICE = Contract(
         "cell_element": Variable(
             ("element", "phase", "edge"), "angstrom", "a, b, c as each element sees them", "std", optional=True
         ),
+        "cell_correlation": Variable(
+            ("phase", "edge", "other_edge"), "1", "correlation of the errors of a, b and c", optional=True
+        ),
+        "broadening": Variable(
+            ("phase",), "1", "relative FWHM², of the phase's lines beyond the detector's", "std", optional=True
+        ),
+        "fluorescence_shift": Variable(
+            (),
+            "1",
+            "relative shift of the fluorescence lines against the energy scale; NaN if none",
+            "std",
+            optional=True,
+        ),
         "deviance": Variable((), "1", "Poisson deviance per degree of freedom of the joint fit"),
     },
     frame="spectrum",

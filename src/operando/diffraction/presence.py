@@ -1,0 +1,111 @@
+"""Which of the named phases a spectrum really needs: each doubtful one is left out and the fit repeated."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from operando.diffraction.detection import needed_gain
+from operando.diffraction.pawley import Fit, solve, solve_linear
+from operando.diffraction.problem import (
+    FWHM_SQUARED,
+    Problem,
+    detector_variance,
+    first_guess,
+    place,
+    without_phase,
+)
+
+_CLEARLY = 3.0
+"""A phase whose undisturbed lines alone gain this many times what is needed is not put to the test."""
+
+
+def own_evidence(problem: Problem, fit: Fit, number: int) -> float:
+    """Log-likelihood gained by those lines of a phase that stand more than a width from every other line.
+
+    Lines of other phases count even where the fit left them empty: this phase may have taken their counts.
+    """
+    placed = place(problem, fit.state.shapes)
+    phase = problem.layout.phase[placed.order]
+    width = np.sqrt(FWHM_SQUARED * placed.variance)
+    group = problem.layout.group[placed.order]
+    named = np.array([one.name != "" for one in problem.patterns] + [False])[phase]
+    disturbing = (phase != number) & (named | (fit.state.areas[group] > 0.0))
+    alone = np.array([
+        not (np.abs(placed.energy[i] - placed.energy[disturbing]) < width[i]).any()
+        for i in np.flatnonzero(phase == number)
+    ])  # fmt: skip
+    groups = np.unique(group[phase == number][alone]) if alone.any() else np.zeros(0, int)
+    variance = np.diag(fit.covariance)[groups]
+    return 0.5 * float((fit.state.areas[groups] ** 2 / variance).sum())
+
+
+def full_evidence(problem: Problem, fit: Fit, number: int) -> float:
+    """The same from all lines of the phase (quadratic approximation)."""
+    part = problem.layout.area_slices[number]
+    areas, covariance = fit.state.areas[part], fit.covariance[part, part]
+    seen = areas > 0.0
+    if not seen.any():
+        return 0.0
+    inner = covariance[np.ix_(seen, seen)]
+    scale = np.sqrt(np.diag(inner))
+    solved = np.linalg.lstsq(inner / np.outer(scale, scale), areas[seen] / scale, rcond=1e-10)[0]
+    return max(0.0, 0.5 * float(areas[seen] / scale @ solved))
+
+
+def keep_present(
+    problem: Problem, fit: Fit, named: int, rate: float, trials: float
+) -> tuple[Problem, Fit, list[int], list[float]]:
+    """Drop each named phase whose absence costs less than noise would gain by it, the least evident first.
+
+    Returns the problem and fit of what is left, where each named phase stands in it (-1: dropped), and the
+    log-likelihood that each gains.
+    """
+    place_of, evidence = list(range(named)), [0.0] * named
+    untested = set(range(named))
+    while untested:
+        current = {phase: own_evidence(problem, fit, place_of[phase]) for phase in untested}
+        phase = min(current, key=lambda one: current[one])
+        untested.remove(phase)
+        at = place_of[phase]
+        part = problem.layout.area_slices[at]
+        needed = needed_gain(rate, part.stop - part.start, trials)
+        if current[phase] > _CLEARLY * needed:
+            evidence[phase] = full_evidence(problem, fit, at)
+            continue
+        fewer, without = _left_out(problem, fit, at)
+        evidence[phase] = max(0.0, (without.objective - fit.objective) / 2.0 / max(fit.pearson, 1.0))
+        if evidence[phase] < needed:
+            problem, fit = fewer, without
+            place_of = [-1 if one == at else one - (one > at) for one in place_of]
+    return problem, fit, place_of, evidence
+
+
+def _left_out(problem: Problem, fit: Fit, number: int) -> tuple[Problem, Fit]:
+    fewer, state = without_phase(problem, fit.state, number)
+    guess = first_guess(fewer, state)
+    state = solve_linear(fewer, replace(state, areas=np.where(state.areas > 0.0, state.areas, guess)))
+    return fewer, solve(fewer, state)
+
+
+def residual_areas(problem: Problem, fit: Fit, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Areas (lines,) that lines of a dropped phase could still take, and standard deviations.
+
+    NaN within a width of a line of the model: there nobody can tell.
+    """
+    from operando.diffraction._kernels import matched_filter
+
+    score, information = matched_filter(
+        problem.counts - fit.model,
+        fit.model,
+        problem.energy,
+        problem.channel_width,
+        detector_variance(problem, problem.energy),
+    )
+    top = np.interp(energies, problem.energy, score)
+    bottom = np.maximum(np.interp(energies, problem.energy, information), 1e-12)
+    placed = place(problem, fit.state.shapes)
+    lit = placed.energy[fit.state.areas[problem.layout.group[placed.order]] > 0.0]
+    width = np.sqrt(FWHM_SQUARED * detector_variance(problem, energies))
+    hidden = np.array([(np.abs(energy - lit) < w).any() for energy, w in zip(energies, width, strict=True)], bool)
+    areas, stds = np.maximum(top / bottom, 0.0), np.sqrt(max(fit.pearson, 1.0) / bottom)
+    return np.where(hidden, np.nan, areas), np.where(hidden, np.nan, stds)
