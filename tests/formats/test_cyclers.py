@@ -109,6 +109,22 @@ def test_gamry_says_what_is_cut_off(tmp_path: Path) -> None:
     assert "promises 3 rows, 2 are there" in said
 
 
+def test_gamrys_open_circuit_has_no_current_and_impedance_alone_its_dc_values(tmp_path: Path) -> None:
+    head = "EXPLAIN\nTAG\t{}\nDATE\tLABEL\t8/15/2019\tDate\nTIME\tLABEL\t11:50:33\tTime\n"
+    rest = "CURVE\tTABLE\t2\n\tPt\tT\tVf\n\t#\ts\tV\n\t0\t5\t2.5\n\t1\t10\t2.6\n"
+    impedance = "ZCURVE\tTABLE\n\tPt\tTime\tFreq\tZreal\tZimag\tIdc\tVdc\n\t#\ts\tHz\tohm\tohm\tA\tV\n"
+    impedance += "\t0\t1\t9\t1\t1\t1E-3\t2.5\n"
+    path = tmp_path / "a.DTA"
+    path.write_text(head.format("CORPOT") + rest)
+    assert open_raw(path, PARIS)["current"].values.tolist() == [0, 0]
+    path.write_text(head.format("CHRONOA") + rest)
+    with pytest.raises(BrokenFileError, match="no complete row"):
+        open_raw(path, PARIS)
+    path.write_text(head.format("EISPOT") + impedance)
+    record = open_raw(path, PARIS)
+    assert (record["voltage"].values.tolist(), record["current"].values.tolist()) == ([2.5], [1.0])
+
+
 def test_the_gamry_sample_agrees_with_gamry_parser(shared_data: Path) -> None:
     path = shared_data / "electrochemistry" / "gamry_sample.dta"
     record = open_raw(path, PARIS)

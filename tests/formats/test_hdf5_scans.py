@@ -1,6 +1,8 @@
 """NXtomo and DataExchange: lazily, in radians, with UTC times, and clear words for what is broken."""
 
 import pickle
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -167,6 +169,59 @@ def test_virtual_and_linked_frames_are_followed(tmp_path: Path) -> None:
     for name in ("a.nxs", "b.nxs"):
         with pytest.raises(BrokenFileError, match=r"source\.h5"):
             open_raw(tmp_path / name)
+
+
+def test_a_link_to_another_machines_folder_is_found_beside_the_file(tmp_path: Path) -> None:
+    data = format_files.nxtomo(tmp_path / "source.hdf")
+    format_files.nxtomo(tmp_path / "a.nxs", **{"instrument/detector/data": None})
+    with h5py.File(tmp_path / "a.nxs", "r+") as file:
+        link = h5py.ExternalLink("/beamline/2014/raw/source.hdf", "/entry/instrument/detector/data")
+        file["entry/instrument/detector/data"] = link
+    np.testing.assert_array_equal(open_raw(tmp_path / "a.nxs")["counts"].isel(row=1).values, data[:, 1])
+    (tmp_path / "source.hdf").rename(tmp_path / "other.hdf")
+    with pytest.raises(BrokenFileError, match=r"linked to /beamline/2014/raw/source\.hdf"):
+        open_raw(tmp_path / "a.nxs")
+
+
+def test_diamonds_raw_files_with_a_sub_entry_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "24888.nxs"
+    data = format_files.nxtomo(tmp_path / "plain.nxs")
+    keys = np.array([2, 1, 0, 0, 0, 0, 0, 0], float)
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry1")
+        entry["instrument/scanDevice/image_key"] = keys
+        entry["instrument/pco/start_time"] = np.arange(8.0)
+        entry["instrument/pco/start_time"].attrs["start"] = b"2014-01-31T06:37:45"
+        entry["instrument/pco/start_time"].attrs["units"] = b"s"
+        tomo = entry.create_group("tomo_entry")
+        tomo["definition"] = np.array([b"NXtomo"])
+        tomo["instrument/detector/data"] = data
+        tomo["instrument/detector/image_key"] = keys
+        tomo["instrument/detector/x_pixel_size"] = np.array([b"b2017b74-c39d"])
+        tomo["instrument/source/current"] = np.array([-1.0])
+        tomo["instrument/source/current"].attrs["units"] = b"mA"
+        tomo["sample/rotation_angle"] = np.linspace(-89.1, 90.9, 8)
+    scan = open_raw(path, ReadOptions(time_zone="Europe/London", pixel_size_um=1.1))
+    np.testing.assert_array_equal(scan["counts"].values, data)
+    assert scan["start"].values == utc("2014-01-31T06:37:47")
+    assert float(scan["pixel_size"]) == 1.1
+    assert "ring_current" not in scan
+    said = " ".join(scan.attrs["warnings"])
+    assert "'b2017b74-c39d', no length" in said
+    assert "is -1 mA in some frame" in said
+
+
+def test_a_file_that_another_program_still_writes_is_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.nxs"
+    format_files.nxtomo(path)
+    hold = "import sys, h5py; f = h5py.File(sys.argv[1], 'r+'); print('open', flush=True); sys.stdin.read()"
+    writer = subprocess.Popen([sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == b"open\n"
+    with pytest.raises(BrokenFileError, match="still open for writing"):
+        open_raw(path)
+    writer.communicate(timeout=30)
+    open_raw(path)
 
 
 def test_frames_behind_a_plugin_filter_are_read(tmp_path: Path) -> None:

@@ -65,6 +65,43 @@ def test_arrays_before_their_data_line_are_read_as_well(tmp_path: Path) -> None:
     assert np.isnat(spectra["start"].values).tolist() == [False, True]
 
 
+def test_arrays_of_one_tag_are_elements_where_they_outnumber_the_rows(tmp_path: Path) -> None:
+    header = "#S 1 aaaaaa\n#D Thu Feb 11 10:00:32 2016\n#@MCA %16C\n#@CHANN 3 0 2 1\n#@CALIB 1 2 3\n#@CTIME 5 4 6\n"
+    rows = "#N 2\n#L uno  duo\n1 2\n@A 0 1 2\n@A 10 9 8\n@A 1 1 7\n3 4\n@A 3 4 5\n@A 7 6 5\n@A 1 1 1\n"
+    spectra = open_raw(written(tmp_path, "a.spec", header + rows), UTC)
+    assert spectra["counts"].values.tolist() == [[[0, 1, 2], [10, 9, 8], [1, 1, 7]], [[3, 4, 5], [7, 6, 5], [1, 1, 1]]]
+    assert spectra["live_time"].values.tolist() == [[4] * 3] * 2
+
+
+def test_eddis_columns_motors_and_header_lines_are_known(tmp_path: Path) -> None:
+    text = (
+        "#F eddi\n#D Mon Nov 07 10:00:00 2016\n#O0 zwei_theta  chi\n\n#S 12  ascan  chi 0 1 1 60\n"
+        "#D Mon Nov 07 10:05:00 2016\n#P0 8.005 0\n#@CHANN 4 0 3 1\n#@TEMP 20 21 0\n"
+        "#L chi  MCA_Real  MCA_Live  R_strom  Time\n0 61 60 251.5 61\n\n@A 1 2 3 4\n1 62 60 250.5 125\n\n@A 5 6 7 8\n"
+    )
+    spectra = open_raw(written(tmp_path, "a.spec", text), ReadOptions(time_zone="Europe/Berlin"))
+    assert spectra["two_theta"].values.tolist() == [8.005]
+    assert spectra["real_time"].values[:, 0].tolist() == [61, 62]
+    assert spectra["live_time"].values[:, 0].tolist() == [60, 60]
+    assert spectra["ring_current"].values.tolist() == [251.5, 250.5]
+    starts = spectra["start"].values
+    assert starts[0] == np.datetime64("2016-11-07T09:05:00", "ns")
+    assert (starts[1] - starts[0]) / np.timedelta64(1, "s") == 63
+
+
+def test_two_detectors_have_headers_of_their_own(tmp_path: Path) -> None:
+    text = (
+        "#S 1 mcaacq 60\n#D Mon Nov 07 10:05:00 2016\n#@RC 249.5\n"
+        "#@CHANN 3 0 2 1\n#@CTIME 60 58 60\n#@CALIB 0.1 0.05 0\n@A 1 2 3\n"
+        "#@CHANN 3 0 2 1\n#@CTIME 60 57 60\n#@CALIB 0.2 0.06 0\n@A 4 5 6\n"
+    )
+    spectra = open_raw(written(tmp_path, "a.spec", text), UTC)
+    assert spectra["counts"].values.tolist() == [[[1, 2, 3], [4, 5, 6]]]
+    assert spectra["energy_coefficients"].values[:, 1].tolist() == [0.05, 0.06]
+    assert spectra["live_time"].values.tolist() == [[58, 57]]
+    assert spectra["ring_current"].values.tolist() == [249.5]
+
+
 def test_energies_of_a_stored_part_of_the_channels_stay_right(tmp_path: Path) -> None:
     text = "#S 1 ct\n#D Fri May 04 08:10:00 2018\n#@CHANN 100 10 15 2\n#@CALIB 0.1 0.05 0.001\n@A 1 2 3\n"
     coefficients = open_raw(written(tmp_path, "a.spec", text), UTC)["energy_coefficients"].values[0]

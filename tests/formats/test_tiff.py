@@ -27,6 +27,7 @@ def folder_scan(folder: Path, layout: str, projections: int = 12) -> Path:
         "mantid": ("Tomo/s_{}.tif", "Flat_Before/f_{}.tif", "Dark_Before/d_{}.tif"),
         "prefixes": ("proj_{}.tif", "flat_{}.tif", "dark_{}.tif"),
         "mixed": ("scan7_{}.tif", "flats/{}.tif", "darks/{}.tif"),
+        "savu": ("tiffs/raw_{}.tif", "flat_{}.tif", "dark_{}.tif"),
     }[layout]
     for name, values in zip(names, (range(projections), (20, 21), (30,)), strict=True):
         for number, value in enumerate(values):
@@ -36,7 +37,7 @@ def folder_scan(folder: Path, layout: str, projections: int = 12) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("layout", ["folders", "mantid", "prefixes", "mixed"])
+@pytest.mark.parametrize("layout", ["folders", "mantid", "prefixes", "mixed", "savu"])
 def test_a_folder_is_a_scan_in_the_order_of_its_numbers(tmp_path: Path, layout: str) -> None:
     folder = folder_scan(tmp_path / "scan", layout)
     scan = SCAN.check(open_raw(folder, ReadOptions(pixel_size_um=2.5)))

@@ -17,6 +17,10 @@ TITLE = "Gamry Framework (.DTA), with impedance"
 KIND: Kind = "electrochemistry"
 EXTENSIONS = (".dta",)
 
+_ENDLESS = 99999
+"""What Gamry promises where the number of rows isn't known beforehand."""
+
+_OPEN_CIRCUIT = "CORPOT"
 _TABLE = re.compile(r"^(\w+)\tTABLE(?:\t(\d+))?")
 _DATE = re.compile(r"^\D*(\d{1,2})[/.-](\d{1,2})[/.-]")
 
@@ -53,17 +57,18 @@ def sniff(path: Path, head: bytes) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> xr.Dataset:
-    """Read the curves as a RECORD product; where there is only open circuit, that one, with zero current.
+    """Read the curves as a RECORD product; else open circuit, with zero current; else impedance's DC values.
 
     Gamry counts an anodic current as positive unless set otherwise: see ``positive_current``. Tables whose time
     starts again follow the one before. Raises ``BrokenFileError`` for a truncated file, ``ConfigurationError`` for
     a date whose zone is unknown.
     """
     file = _parse(path)
-    tables = file.named("CURVE") or file.named("OCVCURVE")
+    tables = file.named("CURVE") or file.named("OCVCURVE") or file.named("ZCURVE")
+    tag = " ".join(file.header.get("TAG", []))
     if not any(table.rows for table in tables):
         raise BrokenFileError(path, "it holds no curve of voltage against time", "leave the file out")
-    pieces = [_curve(path, table, index) for index, table in enumerate(tables) if table.rows]
+    pieces = [_curve(path, table, index, tag) for index, table in enumerate(tables) if table.rows]
     shift = 0.0
     for piece in pieces:
         if piece[0, 0] + shift < shift and shift:
@@ -79,7 +84,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
         start=_times.to_time(moment, options, str(path)),
         extra={"segment": segment},
         warnings=file.warnings,
-        attrs={"format": NAME, "technique": " ".join(file.header.get("TAG", [])), **_local(moment)},
+        attrs={"format": NAME, "technique": tag, **_local(moment)},
     )
     return _record.build(path, columns, options)
 
@@ -139,18 +144,19 @@ def _check(file: _File, table: _Table) -> None:
     if short is not None:
         found = f"line {table.line + 3 + short} has {len(table.rows[short])} of {width} columns"
         raise BrokenFileError(file.path, found, "copy the file again")
-    if table.promised is not None and len(table.rows) < table.promised:
+    if table.promised not in {None, _ENDLESS} and len(table.rows) < (table.promised or 0):
         file.warnings.append(f"{table.name} promises {table.promised} rows, {len(table.rows)} are there.")
 
 
-def _curve(path: Path, table: _Table, index: int) -> np.ndarray:
+def _curve(path: Path, table: _Table, index: int, tag: str) -> np.ndarray:
     """Rows of (s, V, mA, index)."""
-    seconds, voltage = table.column("T", "Time"), table.column("Vf", "Vu", "Vm")
+    seconds, voltage = table.column("T", "Time"), table.column("Vf", "Vu", "Vm", "Vdc")
     if seconds is None or voltage is None:
         raise BrokenFileError(path, f"its {table.name} has columns {', '.join(table.labels)}", "export it again")
-    amperes = table.column("Im")
+    amperes = table.column("Im", "Idc")
     if amperes is None:
-        amperes = np.zeros(seconds.size) if table.name.startswith("OCV") else np.full(seconds.size, np.nan)
+        at_rest = table.name.startswith("OCV") or tag == _OPEN_CIRCUIT
+        amperes = np.zeros(seconds.size) if at_rest else np.full(seconds.size, np.nan)
     return np.stack([seconds, voltage, amperes * 1e3, np.full(seconds.size, float(index))], axis=1)
 
 

@@ -97,14 +97,21 @@ def _detector(entry: Any) -> Any:
 
 def _frames(path: Path, file: Any) -> _Frames:
     candidates = [group for _, entry in _hdf5.groups(file) for group in (entry, *(g for _, g in _hdf5.groups(entry)))]
-    entries = [group for group in candidates if _detector(group) is not None]
-    if not entries:
+    with_frames = [group for group in candidates if _detector(group) is not None]
+    if not with_frames:
         raise BrokenFileError(path, "no instrument/detector has an image_key", "write one, or leave the file out")
+    # Diamond's files have the raw scan around the NXtomo sub-entry, with an image_key of its own.
+    entries = [group for group in with_frames if _is_nxtomo(group)] or with_frames
     entry, detector = entries[0], _detector(entries[0])
     frames = _Frames(path, entry, detector, 0)
     if len({group.name for group in entries}) > 1:
         frames.warnings.append(f"{len(entries)} scans in one file; only {entry.name} is read.")
     return frames
+
+
+def _is_nxtomo(entry: Any) -> bool:
+    definition = _hdf5.first(entry, "definition")
+    return definition is not None and _hdf5.text(definition).strip() == "NXtomo"
 
 
 def _data(frames: _Frames) -> Any:
@@ -181,8 +188,10 @@ def _frame_limits(frames: _Frames, options: ReadOptions) -> tuple[np.ndarray | N
 
 
 def _frame_times(frames: _Frames, names: tuple[str, ...], options: ReadOptions) -> np.ndarray | None:
-    dataset = _hdf5.first(frames.detector, *names)
-    if dataset is None or dataset.size != frames.count or (frames.count == 1 and dataset.dtype.kind not in "uif"):
+    dataset = next(
+        (d for group in _detectors(frames) if (d := _per_frame_times(frames, group, names)) is not None), None
+    )
+    if dataset is None:
         return None
     if dataset.dtype.kind not in "uif":
         return np.array([_parse(frames, _hdf5.text(t), options) for t in np.ravel(dataset[()])], "datetime64[ns]")
@@ -190,6 +199,19 @@ def _frame_times(frames: _Frames, names: tuple[str, ...], options: ReadOptions) 
     if np.nanmin(seconds) > 1e8:  # Later than 1973: seconds since 1970, as EPICS and BLISS write.
         return _times.after(np.datetime64(0, "ns"), seconds)
     return _times.after(_reference(frames, dataset, options), seconds)
+
+
+def _detectors(frames: _Frames) -> list[Any]:
+    """The detector, and those of the raw scan around a sub-entry, where Diamond keeps the frame times."""
+    around = _hdf5.node(frames.entry.parent, "instrument") if frames.entry.parent.name != "/" else None
+    return [frames.detector, *([] if around is None else [group for _, group in _hdf5.groups(around)])]
+
+
+def _per_frame_times(frames: _Frames, group: Any, names: tuple[str, ...]) -> Any:
+    dataset = _hdf5.first(group, *names)
+    if dataset is None or dataset.size != frames.count or (frames.count == 1 and dataset.dtype.kind not in "uif"):
+        return None
+    return dataset
 
 
 def _reference(frames: _Frames, dataset: Any, options: ReadOptions) -> np.datetime64:
@@ -231,16 +253,22 @@ def _ring_current(frames: _Frames) -> np.ndarray | None:
     except (TypeError, AttributeError, ValueError):
         frames.warnings.append(f"{dataset.name} is in {named!r}, not in amperes; not used as ring current.")
         return None
-    return frames.per_frame(dataset).astype(float) * factor
+    current = frames.per_frame(dataset).astype(float) * factor
+    if not (np.isfinite(current).all() and (current > 0).all()):
+        frames.warnings.append(f"{dataset.name} is {np.nanmin(current):g} mA in some frame; not used as ring current.")
+        return None
+    return current
 
 
 def _pixel_size(frames: _Frames, options: ReadOptions) -> float | None:
     """Pixel size at the sample in µm: the sample's own entry, else the detector's over the magnification."""
     at_sample = _hdf5.first(frames.entry, "sample/x_pixel_size", "instrument/detector/sample_x_pixel_size")
-    if at_sample is not None:
+    if at_sample is not None and _is_number(at_sample):
         return _hdf5.length_um(at_sample, frames.path)
     dataset = _hdf5.first(frames.detector, "x_pixel_size")
-    if dataset is None:
+    if dataset is None or not _is_number(dataset):
+        if dataset is not None:
+            frames.warnings.append(f"{dataset.name} is {_hdf5.text(dataset)[:40]!r}, no length; not used.")
         return options.pixel_size_um
     size = _hdf5.length_um(dataset, frames.path)
     magnification = _hdf5.first(frames.detector, "magnification")
@@ -251,6 +279,10 @@ def _pixel_size(frames: _Frames, options: ReadOptions) -> float | None:
         )
         return size / factor
     return size
+
+
+def _is_number(dataset: Any) -> bool:
+    return dataset.dtype.kind in "uif" and dataset.size > 0 and bool(np.isfinite(np.ravel(dataset[()])[0]))
 
 
 def _title(frames: _Frames) -> dict[str, str]:

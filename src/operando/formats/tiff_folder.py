@@ -92,15 +92,20 @@ def _groups(path: Path) -> dict[Group, list[Path]]:
     """The files of each kind: from sub-folders by their names, and from the folder itself by file names."""
     groups: dict[Group, list[Path]] = {}
     own = _tiff.tiff_files(path)
-    for folder in sorted(p for p in path.iterdir() if p.is_dir()):
-        group = _kind(folder.name)
-        if group is not None and (files := _tiff.tiff_files(folder)):
+    unnamed: list[list[Path]] = []
+    for folder in sorted(p for p in path.iterdir() if p.is_dir() and not _SKIPPED.search(p.name.lower())):
+        group, files = _kind(folder.name), _tiff.tiff_files(folder)
+        if group is not None and files:
             groups.setdefault(group, []).extend(files)
+        elif files:
+            unnamed.append(files)
     named = [(_kind(file.stem), file) for file in own if not _SKIPPED.search(file.stem.lower())]
     fields = any(group is not None and group[0] != PROJECTION for group, _ in named) or bool(groups)
     for group, file in named:
         if group is not None or fields:
             groups.setdefault(group or (PROJECTION, False), []).append(file)
+    if groups and len(unnamed) == 1 and (PROJECTION, False) not in groups:
+        groups[PROJECTION, False] = unnamed[0]  # The only folder without a telling name, beside fields.
     return groups
 
 
