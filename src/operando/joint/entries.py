@@ -307,3 +307,8 @@ def clock_check(product: xr.Dataset | None) -> Entry:
             for k, name in enumerate(product["instrument"].values)
         }
     }
+
+
+def contact(product: xr.Dataset | None) -> Entry:
+    """Exponent of resistance against contact area."""
+    return {} if product is None else {"resistance_contact_exponent": bounded(product, "exponent", "1")}

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
+from operando.joint.contact import alike
 from operando.joint.onset import Posterior, before, rise_onset, uniform
 from operando.joint.timeline import as_seconds
 from operando.model.clock import to_text
@@ -42,8 +43,9 @@ def events(
     """Find onsets of cavities, of contact loss, of phases and of a rise of resistance, each with its 95 % interval.
 
     An onset is a change point of the series with unknown shape (Bayesian, scatter from the series itself; half of
-    the prior probability lies on the beginnings of the protocol's steps, for that is when things begin). The charge is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for
-    every two events with which probability the first came before the second.
+    the prior probability lies on the beginnings of the protocol's steps, for that is when things begin). The charge
+    is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for every two
+    events with which probability the first came before the second.
     """
     origin = _origin(scan_timeline, spectrum_timeline, curve)
     if origin is None:
@@ -107,10 +109,9 @@ def _of_resistance(resistances: xr.Dataset | None, origin: Origin, starts: np.nd
     """Only jumps read after a similar time are compared: the later, the more polarisation is in them."""
     if resistances is None or not resistances.sizes["jump"]:
         return []
-    delay = resistances["delay"].values
-    alike = np.abs(np.log10(np.maximum(delay, 1e-3) / max(float(np.median(delay)), 1e-3))) < 0.5
-    seconds = as_seconds(resistances["time"].values, origin)[alike]
-    when = _rise(seconds, resistances["resistance"].values[alike], starts)
+    chosen = alike(resistances)
+    seconds = as_seconds(resistances["time"].values, origin)[chosen]
+    when = _rise(seconds, resistances["resistance"].values[chosen], starts)
     return [] if when is None else [Found("resistance_rise_onset", "The cell's resistance begins to rise", when)]
 
 

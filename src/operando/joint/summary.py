@@ -15,6 +15,7 @@ from operando.model.products.joint import (
     Balance,
     ClockCheck,
     Conclusion,
+    Contact,
     Events,
     ScanTimeline,
     SpectrumTimeline,
@@ -43,6 +44,7 @@ def summary(
     events: Events | None = None,
     conclusion: Conclusion | None = None,
     clock_check: ClockCheck | None = None,
+    contact: Contact | None = None,
     title: Annotated[str | None, Setting("experiment.title")] = None,
 ) -> Summary:
     """Gather all results; every one may be absent. What can't be known is ``null``, never a guess.
@@ -69,7 +71,7 @@ def summary(
         "warnings": [],
     }
     found |= entries.null_test(balance) | entries.conclusion(conclusion)
-    found |= entries.event_order(events) | entries.clock_check(clock_check)
+    found |= entries.event_order(events) | entries.clock_check(clock_check) | entries.contact(contact)
     return SUMMARY.new(json=np.array(json.dumps(found, allow_nan=False, ensure_ascii=False), object))
 
 

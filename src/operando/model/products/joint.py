@@ -87,6 +87,18 @@ CONCLUSION = Contract(
     },
 )
 
+CONTACT = Contract(
+    "contact",
+    "the cell's resistance against the anode's contact area",
+    {
+        "scan": Variable(("point",), "1", "the scan nearest in time to the jump of the current"),
+        "contact_area": Variable(("point",), "um2", "seen in it", "bounds"),
+        "resistance": Variable(("point",), "ohm", "at the jump", "std"),
+        "lag": Variable(("point",), "s", "the jump's time - the middle of the scan's exposure"),
+        "exponent": Variable((), "1", "of resistance ~ area to this power; -1 if contact is all of it", "bounds"),
+    },
+)
+
 CLOCK_CHECK = Contract(
     "clock_check",
     "how well each offset between the cycler's clock and the others fits the data; shown, never applied",
@@ -122,6 +134,7 @@ SpectrumTimeline = Annotated[xr.Dataset, SPECTRUM_TIMELINE]
 Pairs = Annotated[xr.Dataset, PAIRS]
 Balance = Annotated[xr.Dataset, BALANCE]
 Conclusion = Annotated[xr.Dataset, CONCLUSION]
+Contact = Annotated[xr.Dataset, CONTACT]
 ClockCheck = Annotated[xr.Dataset, CLOCK_CHECK]
 Events = Annotated[xr.Dataset, EVENTS]
 Summary = Annotated[xr.Dataset, SUMMARY]
