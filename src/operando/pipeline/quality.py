@@ -1,10 +1,14 @@
 """The beamtime monitor: figures of quality for every scan and spectrum, and sentences where one leaves its limits.
 
-Everything is read from the results; a figure whose product is missing is left out, never guessed.
+Everything is read from the results; a figure whose product is missing is left out, never guessed. The quick look is
+the one thing made from raw data: the middle slice of a scan, minutes before its volume.
 """
 
+import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +16,11 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
 from operando.model.clock import to_text
-from operando.pipeline import display
-from operando.pipeline.store import Results
+from operando.model.configuration import Configuration
+from operando.pipeline import codec, display
+from operando.pipeline.store import RESULTS, Results
+
+QUICK_FILE = "quicklook.npz"
 
 
 class Limits(BaseModel):
@@ -204,3 +211,62 @@ def cycler_silence(results: Results, limits: Limits | None = None) -> str | None
     if silent <= limits.cycler_silence_s:
         return None
     return f"The cycler has been silent for {silent / 60:.0f} min: its record ends at {to_text(until)}"
+
+
+@dataclass(frozen=True)
+class QuickLook:
+    """The middle slice of a scan, minutes before its volume: bytes on ``low`` … ``high`` (1/cm), shape (y, x)."""
+
+    file: str
+    plane: np.ndarray
+    low: float
+    high: float
+    unit: str
+    centre_px: float
+    flux: float
+    contrast_to_noise: float
+
+
+def read_quick_look(folder: Path) -> QuickLook | None:
+    """The last quick look, ``None`` where there is none."""
+    try:
+        with np.load(folder / RESULTS / QUICK_FILE, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            return QuickLook(plane=stored["plane"], **about)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def quick_look(path: Path, name: str, configuration: Configuration) -> QuickLook:
+    """Reconstruct the middle row of a scan alone."""
+    from operando.model.products.raw import DARK, FLAT
+    from operando.pipeline.single import open_scan
+    from operando.tomography.scan import reconstruct_scan
+
+    tomography = configuration.tomography
+    scan = open_scan(path, tomography.pixel_size_um if tomography else None)
+    row = scan.sizes["row"] // 2
+    chosen = tomography.centre if tomography else "auto"
+    volume, centre, _ = reconstruct_scan(scan, centre=chosen, rows=(row, row + 1))
+    plane = np.asarray(volume.values[0], float)
+    low, high = (float(v) for v in np.quantile(plane, [0.002, 0.998]))
+    key, counts = scan["image_key"].values, scan["counts"].isel(row=row)
+    level = {kind: _mean(counts, key == kind) for kind in (FLAT, DARK)}
+    noise = 1.4826 * float(np.median(np.abs(np.diff(plane, axis=1)))) / np.sqrt(2)
+    scaled = np.rint(255 * np.clip((plane - low) / max(high - low, 1e-12), 0, 1)).astype(np.uint8)
+    ratio = (high - low) / noise if noise > 0 else float("nan")
+    return QuickLook(name, scaled, low, high, volume.attrs["units"], centre, level[FLAT] - level[DARK], float(ratio))
+
+
+def _mean(counts: Any, chosen: np.ndarray) -> float:
+    """Mean counts of at most eight of the chosen frames; 0 where there is none."""
+    frames = np.flatnonzero(chosen)[:8]
+    return float(counts.isel(frame=frames).values.mean()) if frames.size else 0.0
+
+
+def write_quick_look(folder: Path, found: QuickLook) -> None:
+    """Keep a quick look until the next one."""
+    about = {key: value for key, value in vars(found).items() if key != "plane"}
+    buffer = io.BytesIO()
+    np.savez(buffer, plane=found.plane, about=np.array(json.dumps(about)))
+    codec.write_bytes(buffer.getvalue(), folder / RESULTS / QUICK_FILE)

@@ -1,12 +1,60 @@
-"""Follow a running experiment: take files as they become whole, bring the results up to date, say how it goes."""
+"""Follow a running experiment: take files as they become whole, bring the results up to date, say how it goes.
 
+Files are found by polling, which works on any file system, and no clock of the machine is trusted: a file is whole
+when it did not change between two looks and, if it is HDF5, can be opened. A thread looks, and makes a quick look
+(the middle slice) of every new scan, while the full chain runs. The state is written to ``results/live.json``.
+"""
+
+import glob
 import json
+import logging
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from operando.pipeline.store import RESULTS
+from operando.model.configuration import Configuration
+from operando.model.errors import OperandoError
+from operando.pipeline import codec, experiment, quality, run, settings
+from operando.pipeline.store import RESULTS, Results
+
+log = logging.getLogger(__name__)
 
 STATE_FILE = "live.json"
+PATIENCE_S = 15.0
+"""Whole files wait this long for others that are still being written."""
+MOST_QUICK_LOOKS = 3
+"""Scans that may wait for a quick look; of more only the newest are looked at."""
+HDF5_MARK = b"\x89HDF\r\n\x1a\n"
+LONGEST_PAUSE_S = 60.0
+GIGABYTE = 1e9
+
+Signature = tuple[int, int, int]
+
+
+def watch(
+    folder: Path,
+    options: run.Options,
+    tell: Callable[[run.Event], None],
+    version: str,
+    *,
+    every: float = 5.0,
+    duration: float | None = None,
+    notify: str | None = None,
+) -> None:
+    """Keep the results of ``folder`` up to date as files arrive, until interrupted or for ``duration`` seconds.
+
+    ``every``: seconds between looks. ``notify``: a command that gets one sentence as its last argument for every new
+    alarm. Raises ``ConfigurationError`` at once where the configuration is wrong.
+    """
+    settings.open_project(folder)
+    _Follower(folder, options, tell, version, every, notify).follow(duration)
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
@@ -16,3 +64,297 @@ def read_state(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content
+
+
+class Arrivals:
+    """Which raw files are there, which are whole, and which no run has seen as they are now."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.waiting: dict[Path, str] = {}
+        self.missing: list[str] = []
+        self.scans: frozenset[Path] = frozenset()
+        self._seen: dict[Path, Signature] = {}
+        self._fresh: dict[Path, float] = {}
+        self._taken: dict[Path, Signature] = {}
+        self._lock = threading.Lock()
+
+    def look(self, configuration: Configuration) -> list[Path]:
+        """Look at all files once; returns the scans that have just become whole."""
+        found, scans, missing = _candidates(self.folder, configuration)
+        now = {path: signature for path in found if (signature := signature_of(path)) is not None}
+        waiting = {path: reason for path in now if (reason := self._unfinished(path, now[path]))}
+        with self._lock:
+            whole = {path for path in now if path not in waiting and self._taken.get(path) != now[path]}
+            new = [path for path in sorted(whole) if path not in self._fresh and path in scans]
+            arrived = time.monotonic()
+            self._fresh = {path: self._fresh.get(path, arrived) for path in whole}
+            self._seen, self.waiting, self.scans, self.missing = now, waiting, frozenset(scans), missing
+        return new
+
+    def _unfinished(self, path: Path, signature: Signature) -> str:
+        """Why a file is not whole, or empty."""
+        if self._taken.get(path) == signature:
+            return ""
+        if self._seen.get(path) != signature:
+            return "still changing"
+        return "" if can_be_opened(path) else "can't be opened yet"
+
+    def take(self) -> dict[Path, float] | None:
+        """Files for the next run with the time of their arrival; ``None`` while it is better to wait."""
+        with self._lock:
+            if not self._fresh or self.missing:
+                return None
+            oldest = min(self._fresh.values())
+            if self.waiting and time.monotonic() - oldest < PATIENCE_S:
+                return None
+            self._taken.update({path: self._seen[path] for path in self._fresh})
+            taken, self._fresh = self._fresh, {}
+            return taken
+
+    def put_back(self, taken: Iterable[Path]) -> None:
+        """The run failed as a whole: its files are new again."""
+        with self._lock:
+            for path in taken:
+                self._taken.pop(path, None)
+
+    def queue(self) -> tuple[int, float]:
+        """Number of scans that wait for a run, and for how long the oldest file has (s)."""
+        with self._lock:
+            waits = [time.monotonic() - arrived for arrived in self._fresh.values()]
+            return sum(path in self.scans for path in self._fresh), max(waits, default=0.0)
+
+
+def _candidates(folder: Path, configuration: Configuration) -> tuple[list[Path], set[Path], list[str]]:
+    """All raw files, which of them are scans, and the patterns that match nothing."""
+    tomography, diffraction = configuration.tomography, configuration.diffraction
+    cycler = configuration.electrochemistry
+    sections = [
+        ((tomography.files or tomography.volumes) if tomography else (), bool(tomography and tomography.files)),
+        (diffraction.files if diffraction else (), False),
+        (cycler.files if cycler else (), False),
+    ]
+    found: dict[Path, bool] = {}
+    missing = []
+    for names, is_scan in sections:
+        for name in names:
+            matches = glob.glob(str(folder / name))
+            missing += [] if matches else [name]
+            found |= {Path(match): is_scan for match in matches}
+    return list(found), {path for path, is_scan in found.items() if is_scan}, missing
+
+
+def signature_of(path: Path) -> Signature | None:
+    """Size, time of change and number of a file, of a folder those of its newest member; ``None`` if it is gone."""
+    try:
+        if path.is_dir():
+            members = [member.stat() for member in path.iterdir()]
+            return sum(m.st_size for m in members), max((m.st_mtime_ns for m in members), default=0), len(members)
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns, state.st_ino
+
+
+def can_be_opened(path: Path) -> bool:
+    """Whether a file is closed: HDF5 can be opened, others are not empty."""
+    try:
+        if path.is_dir():
+            return True
+        with path.open("rb") as file:
+            mark = file.read(len(HDF5_MARK))
+        if mark != HDF5_MARK:
+            return bool(mark)
+        import h5py
+
+        with h5py.File(path, "r"):
+            return True
+    except OSError:
+        return False
+
+
+@dataclass
+class _State:
+    """What is told to the viewer."""
+
+    state: str = "starting"
+    text: str = "looking for files"
+    alarms: list[str] = field(default_factory=list)
+    skipped: int = 0
+    quick_look: str | None = None
+    last_run_s: float | None = None
+    scan_s: float | None = None
+    interval_s: float | None = None
+
+
+class _Follower:
+    """The loop: a thread that looks, and this one that runs."""
+
+    def __init__(
+        self,
+        folder: Path,
+        options: run.Options,
+        tell: Callable[[run.Event], None],
+        version: str,
+        every: float,
+        notify: str | None,
+    ) -> None:
+        self.folder, self.options, self.tell, self.version = folder, options, tell, version
+        self.every, self.notify = every, notify
+        self.arrivals = Arrivals(folder)
+        self.state = _State()
+        self.limits = quality.Limits()
+        self._stop = threading.Event()
+        self._written = ""
+        self._times: deque[float] = deque(maxlen=12)
+        self._pause = every
+
+    def follow(self, duration: float | None) -> None:
+        """Run until interrupted or for ``duration`` seconds."""
+        until = time.monotonic() + duration if duration is not None else float("inf")
+        looking = threading.Thread(target=self._look_for_ever, name="looking", daemon=True)
+        looking.start()
+        try:
+            while time.monotonic() < until:
+                taken = self.arrivals.take()
+                if taken is None:
+                    self._say_waiting()
+                    self._stop.wait(min(self.every, 1.0, max(until - time.monotonic(), 0.01)))
+                else:
+                    self._run(taken)
+        finally:
+            self._stop.set()
+            looking.join(timeout=30)
+            self._say("stopped", "nobody is watching now")
+
+    # ---- looking ------------------------------------------------------------------------------------------
+
+    def _look_for_ever(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                configuration = settings.open_project(self.folder).configuration
+                new = self.arrivals.look(configuration)
+                self._times.extend([time.monotonic()] * len(new))
+                self._quick_looks(new, configuration)
+            except (OperandoError, OSError) as error:
+                log.warning("%s", error)
+            pause = min(self.every, 1.0) if self.arrivals.waiting else self.every
+
+    def _quick_looks(self, new: list[Path], configuration: Configuration) -> None:
+        """The newest first; of a crowd only the newest."""
+        self.state.skipped = max(len(new) - MOST_QUICK_LOOKS, 0)
+        for path in list(reversed(new))[:MOST_QUICK_LOOKS]:
+            name = path.name
+            try:
+                found = quality.quick_look(path, name, configuration)
+            except (OperandoError, OSError) as error:
+                log.warning("%s: no quick look (%s)", name, error)
+                continue
+            if self.state.quick_look is None or path == new[-1]:
+                quality.write_quick_look(self.folder, found)
+                self.state.quick_look = name
+            self.tell(run.Event("finished", "quick look", name))
+
+    # ---- running ------------------------------------------------------------------------------------------
+
+    def _run(self, taken: dict[Path, float]) -> None:
+        began = time.monotonic()
+        self._say("working", f"working on {_count(len(taken), 'new file')}{self._behind()}")
+        try:
+            done = experiment.bring_up_to_date(self.folder, self.options, self._tell, self.version)
+        except (OperandoError, OSError) as error:
+            self.arrivals.put_back(taken)
+            log.warning("%s", error)
+            self._say("waiting", str(error))
+            self._stop.wait(self._pause)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
+            return
+        self._pause = self.every
+        self._account(taken, began, len(done.report.computed))
+        self._raise_alarms()
+
+    def _tell(self, event: run.Event) -> None:
+        self.tell(event)
+        if event.kind == "started" and event.step in {"reconstruct", "fit"}:
+            self._say("working", f"{event.step} {Path(event.frame).name}{self._behind()}")
+
+    def _account(self, taken: dict[Path, float], began: float, computed: int) -> None:
+        seconds, scans = time.monotonic() - began, sum(path in self.arrivals.scans for path in taken)
+        self.state.last_run_s = round(seconds, 2)
+        if scans and computed:
+            self.state.scan_s = round(seconds / scans, 2)
+        if len(self._times) > 2:
+            self.state.interval_s = round((self._times[-1] - self._times[0]) / (len(self._times) - 1), 2)
+
+    def _behind(self) -> str:
+        """By how much the results lag behind the files, and what is skipped for it."""
+        count, waits = self.arrivals.queue()
+        if count < 2:
+            return ""
+        text = f"; behind: {_count(count, 'scan')} wait, the oldest for {waits:.0f} s"
+        if self.state.scan_s and self.state.interval_s and self.state.scan_s > self.state.interval_s:
+            text += f", one takes {self.state.scan_s:.0f} s and comes every {self.state.interval_s:.0f} s"
+        skipped = self.state.skipped
+        return text + (f"; {_count(skipped, 'quick look')} left out for now" if skipped else "")
+
+    def _say_waiting(self) -> None:
+        arrivals = self.arrivals
+        if arrivals.missing:
+            self._say("waiting", f"waiting for the first file of {', '.join(arrivals.missing)}")
+        elif arrivals.waiting:
+            path, reason = next(iter(arrivals.waiting.items()))
+            more = f" and {len(arrivals.waiting) - 1} more" if len(arrivals.waiting) > 1 else ""
+            self._say("following", f"up to date; {path.name}{more} {reason}")
+        else:
+            self._say("following", "following, up to date")
+
+    # ---- telling ------------------------------------------------------------------------------------------
+
+    def _raise_alarms(self) -> None:
+        """Look at the figures of quality; every sentence that is new goes to the command."""
+        found = list(self._alarms())
+        for sentence in found:
+            if sentence not in self.state.alarms:
+                log.warning("%s", sentence)
+                _call(self.notify, sentence)
+        self.state.alarms = found
+
+    def _alarms(self) -> Iterable[str]:
+        results = Results(self.folder)
+        yield from (strip.alarm for strip in quality.assess(results, self.limits) if strip.alarm)
+        silence = quality.cycler_silence(results, self.limits)
+        if silence:
+            yield silence
+        left = shutil.disk_usage(self.folder).free / GIGABYTE
+        if left < self.limits.disk_left_gb:
+            yield f"Disk: {left:.1f} GB left, limit {self.limits.disk_left_gb:g} GB"
+        waits = self.arrivals.queue()[1]
+        if waits > self.limits.lag_s:
+            yield f"The results lag {waits / 60:.0f} min behind the files"
+
+    def _say(self, state: str, text: str) -> None:
+        """Write the state where it changed."""
+        self.state.state, self.state.text = state, text
+        count, waits = self.arrivals.queue()
+        left = shutil.disk_usage(self.folder).free / GIGABYTE
+        content = vars(self.state) | {"queue": count, "lag_s": round(waits), "disk_left_gb": round(left)}
+        content["waiting_files"] = [path.name for path in list(self.arrivals.waiting)[:20]]
+        text = json.dumps(content)
+        if text != self._written and (self.folder / RESULTS).is_dir():
+            codec.write_bytes(text.encode(), self.folder / RESULTS / STATE_FILE)
+            self._written = text
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _call(command: str | None, sentence: str) -> None:
+    """Start the user's alarm command; it must not stop the watch."""
+    if not command:
+        return
+    try:
+        subprocess.run([*shlex.split(command), sentence], timeout=30, check=False)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        log.warning("the command of --notify failed: %s", error)
