@@ -69,12 +69,17 @@ def to_lines(
     for angle in range(first, last):
         points[:] = 0
         for lane in range(slices):
-            for column in range(columns):
+            for column in range(min(columns, size)):
                 points[column, lane] = sinograms[lane, angle, column]
         coarse[:] = 0
-        for column in range(columns):
+        for column in range(min(columns, size)):
             for lane in range(LANES):
                 coarse[column // width, lane] += points[column, lane]
+        for column in range(size, columns):
+            for lane in range(slices):
+                value = sinograms[lane, angle, column]
+                points[column - size, lane] += value
+                coarse[column // width, lane] += value
         flipped = transform(points, other, radices, tables)
         spectrum = other if flipped else points
         line = lines[angle]

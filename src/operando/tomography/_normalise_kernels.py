@@ -114,16 +114,67 @@ def line_integral(
     starved: np.ndarray,
     noise: np.ndarray,
     level: float,
+    early: np.ndarray,
+    late: np.ndarray,
+    share: np.ndarray,
     least: float,
     attenuation: np.ndarray,
 ) -> None:
-    """-ln of the glare-corrected transmission (angle, row, column); starved rays not below one noise."""
+    """-ln of the glare-corrected transmission (angle, row, column); starved rays not below one noise.
+
+    The glare of a projection is ``level`` times the veil between ``early`` and ``late`` (angle, row, column).
+    """
     angles, rows, columns = transmission.shape
-    scale = 1 / (1 - level)
+    scale = np.float32(1 / (1 - level))
+    level = np.float32(level)
     for angle in range(angles):
         for row in range(rows):
             for column in range(columns):
-                value = (transmission[angle, row, column] - level) * scale
-                if starved[angle, row, column]:
+                value = transmission[angle, row, column]
+                if level > 0:
+                    before = early[angle, row, column]
+                    veil = before + share[angle] * (late[angle, row, column] - before)
+                    value = (value - level * veil) * scale
+                if starved[angle, row, column] or value <= 0:
+                    starved[angle, row, column] = True
                     value = max(value, max(noise[row, column], least))
                 attenuation[angle, row, column] = -np.log(value)
+
+
+@numba.njit(cache=True, nogil=True)
+def calm(
+    transmission: np.ndarray,
+    noise: np.ndarray,
+    shot: np.ndarray,
+    target: float,
+    result: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Write into ``result`` the mean of as many dark rays around each dark ray as bring its noise to ``target``.
+
+    Dark is a ray (angle, row, column) whose own relative noise is above ``target``. At most seven columns of
+    three neighbouring projections are taken, and never a bright ray: an edge stays where it is.
+    """
+    angles, rows, columns = transmission.shape
+    for angle in range(first, last):
+        for row in range(rows):
+            for column in range(columns):
+                value = transmission[angle, row, column]
+                own = noise[row, column] ** 2 + shot[row] * max(value, 0.0)
+                if value > 0 and own <= (target * value) ** 2:
+                    continue
+                for reach in range(1, 4):
+                    along = 0 if reach == 1 else 1
+                    total, variance, count = 0.0, 0.0, 0
+                    for a in range(max(0, angle - along), min(angles, angle + along + 1)):
+                        for c in range(max(0, column - reach), min(columns, column + reach + 1)):
+                            other = transmission[a, row, c]
+                            expected = noise[row, c] ** 2 + shot[row] * max(other, 0.0)
+                            if other <= 0 or expected > (target * other) ** 2:
+                                total += other
+                                variance += expected
+                                count += 1
+                    if total > 0 and variance <= (target * total) ** 2:
+                        break
+                result[angle, row, column] = total / count

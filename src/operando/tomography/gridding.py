@@ -41,8 +41,16 @@ def reconstruct_sinograms(sinograms: np.ndarray, angles: np.ndarray, centre: flo
     Returns float32 (row, y, x) in 1/pixel; voxels outside the circle that the columns span are 0.
     Raises ``OperandoError`` where angles are missing or in degrees, or where the sinograms hold NaN.
     """
-    sinograms, angles = _checked(sinograms, angles, centre)
-    plan = _plan(angles.tobytes(), sinograms.shape[2], float(centre), filter)
+    return reconstruct_padded(sinograms, angles, centre, filter, 0)
+
+
+def reconstruct_padded(sinograms: np.ndarray, angles: np.ndarray, centre: float, filter: str, pad: int) -> np.ndarray:
+    """The same for projections that were continued by ``pad`` columns on both sides of the field.
+
+    ``centre`` counts from the middle of the field's own column 0; the image covers the field only.
+    """
+    sinograms, checked = _checked(sinograms, angles, centre, pad)
+    plan = _plan(checked.tobytes(), sinograms.shape[2] - 2 * pad, float(centre), filter, pad)
     volume = np.empty((sinograms.shape[0], plan.columns, plan.columns), np.float32)
     with _room_for(plan) as room:
         for first in range(0, len(volume), BATCH):
@@ -50,15 +58,16 @@ def reconstruct_sinograms(sinograms: np.ndarray, angles: np.ndarray, centre: flo
     return volume
 
 
-def _checked(sinograms: np.ndarray, angles: np.ndarray, centre: float) -> tuple[np.ndarray, np.ndarray]:
+def _checked(sinograms: np.ndarray, angles: np.ndarray, centre: float, pad: int) -> tuple[np.ndarray, np.ndarray]:
     if sinograms.ndim != 3:
         raise OperandoError(f"the sinograms have {sinograms.ndim} dimensions; give (row, angle, column).")
     checked = check_angles(angles, sinograms.shape[1])
     if not np.isfinite(sinograms).all():
         raise OperandoError("the sinograms hold NaN or infinite values; replace or mask them before reconstructing.")
-    if not np.isfinite(centre) or not 0 <= centre <= sinograms.shape[2] - 1:
+    columns = sinograms.shape[2] - 2 * pad
+    if not np.isfinite(centre) or not 0 <= centre <= columns - 1:
         raise OperandoError(
-            f"the centre {centre} px lies outside the {sinograms.shape[2]} columns; count from the middle of column 0."
+            f"the centre {centre} px lies outside the {columns} columns; count from the middle of column 0."
         )
     return sinograms, checked
 
@@ -69,6 +78,7 @@ class Plan:
 
     angles: np.ndarray
     columns: int
+    """Of the image; the projections may be wider by ``pad`` on both sides."""
     size: int
     response: np.ndarray
     """Filter, shift to the centre and weight of each line: (angle, frequency ≥ 0, 2), float32."""
@@ -87,20 +97,23 @@ class Plan:
 
 
 @lru_cache(maxsize=2)
-def _plan(angles: bytes, columns: int, centre: float, name: str) -> Plan:
-    return make_plan(np.frombuffer(angles), columns, centre, name)
+def _plan(angles: bytes, columns: int, centre: float, name: str, pad: int) -> Plan:
+    return make_plan(np.frombuffer(angles), columns, centre, name, pad)
 
 
-def make_plan(angles: np.ndarray, columns: int, centre: float, name: str) -> Plan:
-    """Prepare the tables that all slices share."""
+def make_plan(angles: np.ndarray, columns: int, centre: float, name: str, pad: int = 0) -> Plan:
+    """Prepare the tables that all slices share.
+
+    The grid's period need not hold a padded projection: it only has to keep what wraps around out of the image.
+    """
     from operando.tomography._fft_kernels import WIDTH, fft_tables
 
-    size = _grid_size(columns, centre)
+    size = _grid_size(columns, centre, pad)
     frequency = np.arange(size // 2)
     half_voxel = 0.5 if columns % 2 == 0 else 0.0
-    offset = centre + half_voxel * (np.cos(angles) + np.sin(angles))
+    offset = centre + pad + half_voxel * (np.cos(angles) + np.sin(angles))
     shift = np.exp(2j * np.pi * np.outer(offset, frequency) / size) * (angle_weights(angles)[:, None] / size)
-    spectrum, tail, width = _filter_spectrum(name, columns, size)
+    spectrum, tail, width = _filter_spectrum(name, columns, size, pad)
     positions = np.arange(columns) - columns // 2
     radices, twiddles = fft_tables(size)
     return Plan(
@@ -124,10 +137,10 @@ def _pairs(values: np.ndarray) -> np.ndarray:
     return np.stack([values.real, values.imag], axis=-1).astype(np.float32)
 
 
-def _grid_size(columns: int, centre: float) -> int:
+def _grid_size(columns: int, centre: float, pad: int) -> int:
     """Smallest even number with factors 2, 3, 5, 7 that keeps copies of the projections out of the field."""
     beside = abs(centre - (columns - 1) / 2)
-    size = int(np.ceil(max(OVERSAMPLING * columns, columns + beside + 8, 4 * LOWEST)))
+    size = int(np.ceil(max(OVERSAMPLING * columns, columns + beside + pad + 8, 4 * LOWEST)))
     while not _is_smooth(size) or size % 2:
         size += 1
     return size
@@ -145,23 +158,24 @@ def _modes() -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _filter_spectrum(name: str, columns: int, size: int) -> tuple[np.ndarray, np.ndarray, int]:
+def _filter_spectrum(name: str, columns: int, size: int, pad: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the filter on the grid's frequencies, and what that leaves out as a small matrix.
 
     The grid is shorter than projection plus filter, so that the filter's tail wraps around. The tail is
     smooth: all it adds fits into the lowest frequencies, from the projection in coarse bins.
     """
-    taps = kernel(name, columns - 1)
-    reach = min(size // 2, columns - 1)
+    samples = columns + 2 * pad
+    taps = kernel(name, samples - 1)
+    reach = min(size // 2, samples - 1)
     wrapped = np.zeros(size)
     wrapped[: reach + 1] = taps[: reach + 1]
     wrapped[size - reach :] = taps[reach:0:-1]
     spectrum = fft.fft(wrapped).real
-    missing = taps - wrapped[np.arange(columns) % size]
+    missing = taps - wrapped[np.arange(samples) % size]
     smooth = np.convolve(np.pad(missing, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
-    width = max(1, -(-columns // 64))
-    column = np.arange(columns)
-    bins = [np.arange(first, min(columns, first + width)) for first in range(0, columns, width)]
+    width = max(1, -(-samples // 64))
+    column = np.arange(pad, pad + columns)
+    bins = [np.arange(first, min(samples, first + width)) for first in range(0, samples, width)]
     wanted = np.stack([smooth[np.abs(column[:, None] - inside)].mean(1) for inside in bins], axis=1)
     waves = np.exp(2j * np.pi * np.outer(column, _modes()) / size) / size
     normal = waves.conj().T @ waves
@@ -206,7 +220,7 @@ class Room:
         self.grid = aligned(plan.size + 2 * RIM - 1, plan.size + 2 * RIM - 1, LANES)
         self.zero = np.empty((len(plan.angles), LANES), np.float32)
         self.columns = plan.columns
-        self.bins = -(-plan.columns // plan.bin)
+        self.bins = plan.tail.shape[1]
         self.each = [
             (aligned(plan.size, LANES), aligned(plan.size, LANES), aligned(max(self.bins, plan.columns * BLOCK), LANES))
             for _ in range(thread_count())
@@ -218,6 +232,7 @@ class Room:
     def fits(self, plan: Plan) -> bool:
         """Whether this was made for the same sizes and number of threads."""
         same = self.lines.shape[:2] == (len(plan.angles), plan.size - 1) and self.columns == plan.columns
+        same = same and self.bins == plan.tail.shape[1]
         return same and len(self.each) == thread_count()
 
     @contextmanager

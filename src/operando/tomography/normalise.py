@@ -70,6 +70,7 @@ def normalise(scan: Scan, glare: Glare | None, params: NormaliseParameters) -> T
         transmission=transmission,
         starved=starved,
         noise=noise.astype(np.float32),
+        shot=shot_noise(beam).astype(np.float32),
         rotation_angle=angles,
         **sizes,
     )
@@ -91,6 +92,11 @@ def dark_noise(beam: Open, glare: float) -> np.ndarray:
         noise = np.sqrt(beam.dark_std[:, None] ** 2 + shot) / mean
     usual = np.nanmedian(np.where(beam.faulty, np.nan, noise))
     return np.where(beam.faulty | ~np.isfinite(noise), usual, noise)
+
+
+def shot_noise(beam: Open) -> np.ndarray:
+    """Variance of a transmission of one by counting quanta (row,); 0 where a single flat does not tell it."""
+    return np.nan_to_num(beam.gain) / np.maximum(np.median(beam.images.mean(0), axis=1), 1e-30)
 
 
 def _divide(
@@ -152,17 +158,17 @@ def _mend(
     said = []
     if beam.faulty.any():
         bridge(transmission, beam.faulty)
-        said.append(f"{int(beam.faulty.sum())} dead or hot pixels were bridged from their neighbours in the row.")
+        said.append("Dead or hot pixels were bridged from their neighbours in the row.")
     lost = bridge_frames(transmission, starved) if lost else 0
     if lost:
-        said.append(f"{lost} values are not finite; the rays are flagged as starved.")
+        said.append("Some counts are not finite; their rays are flagged as starved.")
     negative = transmission < 0
     if negative.mean() > 0.01 and transmission[negative].mean() < -3 * float(noise.mean()):
         said.append(
             f"{100 * negative.mean():.1f} % of the transmissions are negative: the dark fields do not belong to it."
         )
     if params.zingers:
-        shot = np.nan_to_num(beam.gain) / np.maximum(np.median(beam.images.mean(0), axis=1), 1e-30)
+        shot = shot_noise(beam)
         noise = np.maximum(noise, _spread_of_rows(transmission)[:, None])
         found = remove_zingers(
             transmission, noise, shot, params.zinger_sigmas, params.zinger_least, 0, len(transmission)

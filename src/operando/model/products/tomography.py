@@ -11,11 +11,16 @@ _PIXEL_SIZE = Variable((), "um", "detector pixel at the sample; absent if the fi
 
 GLARE = Contract(
     "glare",
-    "scattered light that fills opaque shadows: measured transmission = level + (1 - level) × true transmission",
+    "scattered light that fills opaque shadows: measured = (1 - level) × true transmission + level × veil",
     {
         "level": Variable((), "1", "what is subtracted: share of the open beam, 0 if it could not be measured", "std"),
         "bound": Variable((), "1", "highest level that this scan allows; enters the limit of trust"),
         "measured": Variable((), "1", "false where nothing in the field is opaque and nobody gave a level"),
+        "veil": Variable(
+            ("veil_angle", "veil_row", "veil_column"),
+            "1",
+            "transmission spread over the reach of the glare; coordinates: number of the projection, pixels",
+        ),
     },
     frame="scan",
 )
@@ -27,6 +32,7 @@ TRANSMISSION = Contract(
         "transmission": Variable(_FRAME, "1", "never clipped: may be negative or above one"),
         "starved": Variable(_FRAME, "1", "true where transmission < 3 × (noise + glare level)"),
         "noise": Variable(("row", "column"), "1", "standard deviation of the transmission in the darkest rays"),
+        "shot": Variable(("row",), "1", "variance that a transmission of one adds by counting quanta", optional=True),
         "rotation_angle": Variable(("angle",), "rad", "of each projection"),
         "pixel_size": _PIXEL_SIZE,
     },

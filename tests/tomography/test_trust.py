@@ -1,0 +1,139 @@
+"""What can't be known is said: starved rays, glare, truncated fields."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from phantoms import Ellipse, disc, image, radius_map, scan_of, sinogram
+from scipy import fft, ndimage
+
+from operando.model.products.tomography import UNTRUSTED_SHARE
+from operando.tomography.centres import CentresParameters, centres
+from operando.tomography.glare import GlareParameters, glare
+from operando.tomography.linearise import LineariseParameters, linearise
+from operando.tomography.normalise import NormaliseParameters, normalise
+from operando.tomography.reconstruct import ReconstructParameters, reconstruct
+from operando.tomography.rings import RingsParameters, rings
+
+PIXEL, COLUMNS, ANGLES = 14.0, 240, np.arange(300) * np.pi / 300
+PER_PIXEL = PIXEL * 1e-4
+ELECTROLYTE, ALLOY = 3.4, 30.5
+"""1/cm at 60 keV: 0.36 through 3 mm of electrolyte, 0.40 through 0.3 mm of InLi."""
+BORE = 1500 / PIXEL
+
+
+def veiled(transmission: np.ndarray, level: float, radius_um: float = 300.0) -> np.ndarray:
+    """Spread a share of the light with (1 + r²/r0²)^-1.5, as scintillators and lenses do."""
+    rows, columns = transmission.shape[1:]
+    wide = np.pad(transmission, ((0, 0), (rows, rows), (columns, columns)), mode="edge")
+    y, x = (fft.fftfreq(n) * n * PIXEL for n in wide.shape[1:])
+    kernel = (1 + (y[:, None] ** 2 + x**2) / radius_um**2) ** -1.5
+    blurred = fft.irfft2(fft.rfft2(wide) * fft.rfft2(kernel / kernel.sum()), wide.shape[1:])
+    return (1 - level) * transmission + level * blurred[:, rows:-rows, columns:-columns]
+
+
+def protrusions() -> list[Ellipse]:
+    more = (ALLOY - ELECTROLYTE) * PER_PIXEL
+    side = 250 / PIXEL
+    return [
+        disc(BORE, ELECTROLYTE * PER_PIXEL),
+        Ellipse(-500 / PIXEL, 0, side, side, more),
+        Ellipse(500 / PIXEL, 0, side, side, more),
+    ]
+
+
+def cell(level: float, flux: float | None = 60000.0, bulk: float = 200.0) -> xr.Dataset:
+    """Sixteen rows of solid anode (1/cm) over twenty-four rows of electrolyte with two protrusions."""
+    above = sinogram([disc(BORE, bulk * PER_PIXEL)], ANGLES, COLUMNS, 119.5)
+    below = sinogram(protrusions(), ANGLES, COLUMNS, 119.5)
+    transmission = np.exp(-np.concatenate([above[:, None].repeat(16, 1), below[:, None].repeat(24, 1)], axis=1))
+    scan = scan_of(veiled(transmission, level), ANGLES, flux=flux)
+    return scan.assign(pixel_size=((), PIXEL, {"units": "um"})).assign_coords(row=np.arange(40))
+
+
+def run(scan: xr.Dataset, params: GlareParameters) -> tuple[np.ndarray, np.ndarray, xr.Dataset]:
+    """Slices and untrusted flags of the rows 28 to 31, and the glare."""
+    veil = glare(scan, params)
+    part = scan.isel(row=slice(28, 32))
+    attenuation = linearise(normalise(part, veil, NormaliseParameters()), veil, LineariseParameters())
+    own = centres([xr.Dataset({"centre": 119.5, "centre_std": 0.01})], CentresParameters()).isel(scan=0)
+    volume, trust = reconstruct(rings(attenuation, RingsParameters()), own, None, ReconstructParameters())
+    flags = (trust["starved_share"].values > UNTRUSTED_SHARE).repeat(4, 1).repeat(4, 2).repeat(4, 0)
+    return volume["mu"].values, flags[:4], veil
+
+
+def between() -> np.ndarray:
+    """Electrolyte in the middle between the two protrusions."""
+    x, y = np.arange(COLUMNS) - 119.5, np.arange(COLUMNS)[:, None] - 119.5
+    return (np.abs(x) < 120 / PIXEL) & (np.abs(y) < 120 / PIXEL)
+
+
+def test_glare_is_measured_in_an_opaque_shadow() -> None:
+    for level in (0.005, 0.02, 0.03):
+        found = glare(cell(level), GlareParameters())
+        assert bool(found["measured"])
+        assert float(found["level"]) == pytest.approx(level, rel=0.15)
+
+
+def test_electrolyte_between_protrusions_is_right_with_measured_glare() -> None:
+    mu, flags, _ = run(cell(0.02), GlareParameters())
+    uncorrected, _, _ = run(cell(0.02), GlareParameters(level=0.0))
+    assert uncorrected[:, between()].mean() < 0.95 * ELECTROLYTE
+    assert mu[:, between()].mean() == pytest.approx(ELECTROLYTE, rel=0.05) or flags[:, between()].all()
+
+
+def test_no_unflagged_false_void_whether_glare_is_known_or_not() -> None:
+    for bulk in (200.0, 3.0):
+        mu, flags, _ = run(cell(0.03, bulk=bulk), GlareParameters())
+        bore = radius_map(COLUMNS) < BORE - 3
+        void = (mu < 0.5 * ELECTROLYTE)[:, bore] & ~flags[:, bore]
+        assert void.mean() < 0.01
+
+
+def test_nothing_opaque_means_glare_is_not_known() -> None:
+    clear = np.exp(-sinogram([disc(90, 0.004)], ANGLES, COLUMNS, 119.5))[:, None].repeat(12, 1)
+    found = glare(scan_of(clear, ANGLES, flux=40000), GlareParameters())
+    assert not bool(found["measured"])
+    assert float(found["level"]) == 0.0
+    assert float(found["bound"]) == pytest.approx(0.03)
+
+
+def test_starved_cell_is_labelled_right_where_it_is_trusted() -> None:
+    """A dense rod that lets nothing through, beside a void and electrolyte."""
+    shapes = [disc(BORE, ELECTROLYTE * PER_PIXEL), disc(30, 0.15, 40, 0), disc(10, -ELECTROLYTE * PER_PIXEL, -45, 30)]
+    clean = np.exp(-sinogram(shapes, ANGLES, COLUMNS, 119.5))[:, None].repeat(40, 1)
+    scan = scan_of(clean, ANGLES, flux=40000).assign(pixel_size=((), PIXEL, {"units": "um"}))
+    mu, flags, _ = run(scan, GlareParameters())
+    truth = image(shapes, COLUMNS) / PER_PIXEL
+    bore = radius_map(COLUMNS) < BORE - 4
+    edge = ndimage.binary_dilation(np.abs(np.gradient(truth)).sum(0) > 0, iterations=2)
+    quiet = ndimage.uniform_filter(mu.mean(0), 3)
+    flags = flags[0]
+    label, true = (np.digitize(v, [0.5 * ELECTROLYTE, 40.0]) for v in (quiet, truth))
+    trusted = bore & ~edge & ~flags
+    wrong = (label != true) & trusted
+    assert wrong.sum() / trusted.sum() < 0.01
+    right = (label == true) & bore & ~edge
+    assert (right & flags).sum() / right.sum() < 0.10
+    assert flags[np.hypot(*np.ogrid[-119.5:120, -159.5:80]) < 10].all()
+
+
+def test_a_ray_is_starved_as_the_interface_defines_it() -> None:
+    transmission = np.tile(np.linspace(0, 0.02, COLUMNS), (50, 4, 1))
+    scan = scan_of(transmission, ANGLES[:50], flux=10000, read_noise=5.0, flats=40)
+    found = normalise(scan, None, NormaliseParameters(zingers=False))
+    limit = 3 * found["noise"].values[None]
+    assert found["noise"].values.mean() == pytest.approx(5.0 / 10000, rel=0.1)
+    np.testing.assert_array_equal(found["starved"].values, found["transmission"].values <= limit.astype(np.float32))
+    assert (found["transmission"].values < 0).any(), "nothing is clipped"
+
+
+def test_field_narrower_than_the_sample_keeps_the_attenuation() -> None:
+    wide = [disc(200, 0.002), disc(20, 0.004, 30, 10), disc(15, -0.002, -40, -20)]
+    data = sinogram(wide, ANGLES, COLUMNS, 119.5)[None].astype(np.float32)
+    from operando.tomography.padding import reconstruct_truncated
+
+    found = reconstruct_truncated(data, ANGLES, 119.5)[0]
+    truth = image(wide, COLUMNS)
+    for x, y, radius in ((30, 10, 14), (0, -60, 20), (-70, 40, 15)):
+        spot = np.hypot(np.arange(COLUMNS) - 119.5 - x, np.arange(COLUMNS)[:, None] - 119.5 - y) < radius
+        assert found[spot].mean() == pytest.approx(truth[spot].mean(), rel=0.02)
