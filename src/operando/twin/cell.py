@@ -50,14 +50,17 @@ class State:
 
 
 class TwinCell:
-    """Geometry that changes with lithium; ``step_um`` is the spacing of the height maps."""
+    """Geometry that changes with lithium.
 
-    def __init__(self, settings: Cell, seed: int, step_um: float, rows_um: float) -> None:
+    ``step_um`` is the spacing of the height maps, ``lit_um`` the heights z that the beam reaches.
+    """
+
+    def __init__(self, settings: Cell, seed: int, step_um: float, lit_um: tuple[float, float]) -> None:
         self.settings = settings
         self.radius = settings.bore_um / 2
         self.axis = _axis(self.radius, step_um)
         self.weight = _disc_weight(self.axis, self.radius)
-        self.rows_um = rows_um
+        self.lit_um = lit_um
         self._seed = seed
 
     @cached_property
@@ -106,12 +109,30 @@ class TwinCell:
         grains = np.array(listed).reshape(-1, 7)
         return np.concatenate([grains, self._random_grains(grains)]) if electrolyte.grains else grains
 
+    @cached_property
+    def marks(self) -> np.ndarray:
+        """Specks in the innermost wall, which never move; rows as those of the grains, three times as dense."""
+        given = self.settings
+        if not given.marks or not given.walls:
+            return np.zeros((0, 7))
+        generator = np.random.default_rng([self._seed, 13])
+        radius = np.minimum(
+            given.mark_um * generator.uniform(0.7, 1.3, given.marks), 0.45 * given.walls[0].thickness_um
+        )
+        angle = generator.uniform(0, 2 * np.pi, given.marks)
+        place = self.radius + given.walls[0].thickness_um / 2
+        z = generator.uniform(self.lit_um[0], self.lit_um[1], given.marks)
+        columns = (z, place * np.sin(angle), place * np.cos(angle), radius, radius, radius, np.full(given.marks, 2.0))
+        return np.stack(columns, axis=1)
+
     def _random_grains(self, taken: np.ndarray) -> np.ndarray:
         """Grains and pores that overlap neither each other, nor the surface, nor the wall."""
         electrolyte, anode = self.settings.electrolyte, self.settings.anode
         generator = np.random.default_rng([self._seed, 12])
         top = anode.surface_um + 3 * anode.roughness_um + max((p.height_um for p in anode.protrusion), default=0)
-        bottom = min(anode.surface_um + electrolyte.thickness_um, 1.2 * self.rows_um)
+        bottom = min(
+            anode.surface_um + electrolyte.thickness_um, self.lit_um[1] + 0.2 * (self.lit_um[1] - self.lit_um[0])
+        )
         placed = list(taken)
         for _ in range(40 * electrolyte.grains):
             if len(placed) >= len(taken) + electrolyte.grains:

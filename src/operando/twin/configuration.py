@@ -11,6 +11,8 @@ from operando.twin.tomography import scan_start
 from operando.twin.world import World
 
 _TOMOGRAPHY = {"nxtomo": "*.nxs", "dataexchange": "*.h5", "tiff": "*"}
+_WORTH_NAMING = 0.2
+"""Share of the gauge above which the electrolyte's lines are expected."""
 _DIFFRACTION = {"med": "med", "spec": "spec", "nexus": "nxs"}
 
 
@@ -106,10 +108,17 @@ def _diffraction(world: World) -> str:
         "[diffraction]",
         f'files = "raw/edd/*.{_DIFFRACTION[given.layout]}"',
         f"two_theta_deg = {_number(given.two_theta_deg)}",
-        f'phases = ["{anode.host}", "{anode.alloy}"]',
+        f"phases = [{', '.join(_quoted(name) for name in _expected_phases(world))}]",
         f"time_zone = {_quoted(world.settings.time_zone)}",
         f"gauge = {{ centre_um = [{centre}], slits_um = [{slits}] }}",
     ])
+
+
+def _expected_phases(world: World) -> list[str]:
+    """What an experimenter would look for: the anode's phases, and the electrolyte's where the gauge reaches it."""
+    cell, volumes = world.settings.cell, [float(np.median(phase.volume)) for phase in world.pristine[0]]
+    expected = [cell.anode.host, cell.anode.alloy]
+    return [*expected, cell.electrolyte.material] if volumes[2] > _WORTH_NAMING * sum(volumes) else expected
 
 
 def _electrochemistry(world: World) -> str:

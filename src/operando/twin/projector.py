@@ -75,7 +75,7 @@ def scene(cell: TwinCell, state: State, spectrum: Spectrum) -> Scene:
         anode=surfaces.anode,
         electrolyte=surfaces.electrolyte,
         axis=surfaces.axis,
-        grains=state.grains,
+        grains=np.concatenate([state.grains, cell.marks]),
         radius=cell.radius,
         anode_top=given.anode.surface_um - given.anode.thickness_um,
         cathode_top=bottom,

@@ -87,6 +87,8 @@ class Cell(Section):
     bore_um: float = Field(gt=0)
     temperature_c: float = 70.0
     walls: tuple[Wall, ...] = ()
+    marks: int = Field(0, ge=0, description="dense specks in the first wall: what registration can hold on to")
+    mark_um: float = Field(6.0, gt=0, description="mean radius of the specks")
     screw: str = Field("steel304", description="material of the current collectors")
     anode: Anode
     electrolyte: Electrolyte

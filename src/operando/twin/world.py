@@ -53,7 +53,9 @@ class World:
     def cell(self) -> TwinCell:
         """The cell's geometry."""
         detector = self.settings.detector
-        return TwinCell(self.settings.cell, self.settings.seed, detector.pixel_um, detector.rows * detector.pixel_um)
+        first, last = detector.slits_um or (0.0, np.inf)
+        lit = max(first, 0.0), min(last, (detector.rows - 1) * detector.pixel_um)
+        return TwinCell(self.settings.cell, self.settings.seed, detector.pixel_um, lit)
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -83,7 +85,7 @@ class World:
     def _coarse_cell(self) -> TwinCell:
         """The same cell on height maps just fine enough for areas."""
         step = max(self.settings.detector.pixel_um, self.settings.cell.bore_um / 150)
-        return TwinCell(self.settings.cell, self.settings.seed, step, self.cell.rows_um)
+        return TwinCell(self.settings.cell, self.settings.seed, step, self.cell.lit_um)
 
     @cached_property
     def spectrum_times(self) -> np.ndarray:
