@@ -100,9 +100,11 @@ def _of_interface(
     return found
 
 
-def _rise(seconds: np.ndarray, values: np.ndarray, starts: np.ndarray) -> Posterior | None:
+def _rise(
+    seconds: np.ndarray, values: np.ndarray, starts: np.ndarray, stds: np.ndarray | None = None
+) -> Posterior | None:
     order = np.argsort(seconds, kind="stable")
-    return rise_onset(seconds[order], values[order], tuple(starts))
+    return rise_onset(seconds[order], values[order], tuple(starts), None if stds is None else stds[order])
 
 
 def _of_resistance(resistances: xr.Dataset | None, origin: Origin, starts: np.ndarray) -> list[Found]:
@@ -111,7 +113,8 @@ def _of_resistance(resistances: xr.Dataset | None, origin: Origin, starts: np.nd
         return []
     chosen = alike(resistances)
     seconds = as_seconds(resistances["time"].values, origin)[chosen]
-    when = _rise(seconds, resistances["resistance"].values[chosen], starts)
+    values, stds = (resistances[name].values[chosen] for name in ("resistance", "resistance_std"))
+    when = _rise(seconds, values, starts, stds)
     return [] if when is None else [Found("resistance_rise_onset", "The cell's resistance begins to rise", when)]
 
 

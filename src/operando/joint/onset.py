@@ -49,24 +49,29 @@ def before(a: Posterior, b: Posterior) -> float:
     return float(np.clip((a.weight * (not_yet + ties / 2)).sum(), 0.0, 1.0))
 
 
-def rise_onset(seconds: np.ndarray, values: np.ndarray, starts: Sequence[float] = ()) -> Posterior | None:
+def rise_onset(
+    seconds: np.ndarray, values: np.ndarray, starts: Sequence[float] = (), stds: np.ndarray | None = None
+) -> Posterior | None:
     """When ``values`` began to rise above a constant level, or ``None`` if they never clearly did.
 
     The scatter is estimated from the series itself, since intervals of one instrument share most of their error.
     Only the first excursion is looked at, up to its top, so that what comes after does not disturb. ``starts`` are
     the beginnings of the protocol's steps (s): half of the prior probability lies on them, for that is when things
-    begin; the other half is spread evenly.
+    begin; the other half is spread evenly. Only the ratios of ``stds`` matter: how well one value is known against
+    another; they are left aside where any of them is missing.
     """
+    if stds is None or not (np.isfinite(stds) & (stds > 0)).all():
+        stds = np.ones(values.size)
     known = np.isfinite(seconds) & np.isfinite(values)
-    t, y = seconds[known], values[known]
+    t, y, share = seconds[known], values[known], 1 / stds[known] ** 2
     end = excursion_end(y)
     if end is None:
         return None
-    t, y = t[: end + 1], y[: end + 1]
+    t, y, share = t[: end + 1], y[: end + 1], share[: end + 1] / share[: end + 1].mean()
     floor = 1e-3 * float(np.ptp(y))
     instants, prior = _prior(t, starts)
-    squares = np.stack([_residual_squares(t, y, instants, shape) for shape in SHAPES]) + t.size * floor**2
-    constant = float(((y - y.mean()) ** 2).sum()) + t.size * floor**2
+    squares = np.stack([_residual_squares(t, y, share, instants, shape) for shape in SHAPES]) + t.size * floor**2
+    constant = float((share * (y - np.average(y, weights=share)) ** 2).sum()) + t.size * floor**2
     best = float(squares.min())
     # Amplitude, instant and shape are three parameters more than a constant has.
     if t.size * np.log(constant / best) - 3 * np.log(t.size) < DECISIVE:
@@ -119,14 +124,14 @@ def _scatter(before: np.ndarray, level: float) -> float:
     return float(max(about, steps) * (1 + 4 / before.size))
 
 
-def _residual_squares(t: np.ndarray, y: np.ndarray, onsets: np.ndarray, shape: float) -> np.ndarray:
-    """Sum of squares left by a constant plus a rise of this shape from each onset; falls don't count."""
+def _residual_squares(t: np.ndarray, y: np.ndarray, share: np.ndarray, onsets: np.ndarray, shape: float) -> np.ndarray:
+    """Weighted sum of squares left by a constant plus a rise of this shape from each onset; falls don't count."""
     since = t[None, :] - onsets[:, None]
     scale = float(t[-1] - t[0])
     basis = np.where(since > 0, (np.maximum(since, 0.0) / scale) ** shape, 0.0)
-    basis -= basis.mean(axis=1, keepdims=True)
-    centred = y - y.mean()
-    norm = (basis**2).sum(axis=1)
-    projection = np.maximum(basis @ centred, 0.0)
+    basis -= (basis @ share / share.sum())[:, None]
+    centred = y - np.average(y, weights=share)
+    norm = basis**2 @ share
+    projection = np.maximum(basis @ (share * centred), 0.0)
     gain = np.divide(projection**2, norm, out=np.zeros_like(norm), where=norm > 1e-12)
-    return np.asarray((centred**2).sum() - gain)
+    return np.asarray((share * centred**2).sum() - gain)
