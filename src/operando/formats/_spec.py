@@ -3,6 +3,7 @@
 Format: https://certif.com/spec_manual/mca_user.html.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ class Detector:
     coefficients: tuple[float, float, float] | None = None
     stored: tuple[float, float, float] | None = None
     """First and last stored channel, and how many detector channels make one of them."""
-    live: float = float("nan")
-    real: float = float("nan")
+    live: float = math.nan
+    real: float = math.nan
 
 
 @dataclass
@@ -48,18 +49,27 @@ class Scan:
     motors: dict[str, float] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
     date: datetime | None = None
-    preset: float = float("nan")
-    ring_current: float = float("nan")
+    preset: float = math.nan
+    ring_current: float = math.nan
     elements: int | None = None
     calibrations: list[tuple[float, float, float]] = field(default_factory=list)
     channels: list[tuple[float, float, float]] = field(default_factory=list)
     durations: list[tuple[float, float]] = field(default_factory=list)
     items: list[dict[str, float] | tuple[str, str]] = field(default_factory=list)
+    lookups: dict[re.Pattern[str], tuple[list[str], float]] = field(default_factory=dict, repr=False)
 
     def detector(self, element: int) -> Detector:
         """The header's lines for one element; a single line holds for all."""
-        live, real = _of(self.durations, element) or (float("nan"), float("nan"))
+        live, real = _of(self.durations, element) or (math.nan, math.nan)
         return Detector(_of(self.calibrations, element), _of(self.channels, element), live, real)
+
+    def named(self, pattern: re.Pattern[str]) -> tuple[list[str], float]:
+        """Labels that the pattern matches, and the value of the first motor or header entry that it matches."""
+        if pattern not in self.lookups:
+            motors = [v for name, v in self.motors.items() if pattern.match(name.strip()) and math.isfinite(v)]
+            labels = [label for label in self.labels if pattern.match(label.strip())]
+            self.lookups[pattern] = labels, motors[0] if motors else math.nan
+        return self.lookups[pattern]
 
     def points(self) -> list[Point]:
         """Group rows and arrays. Rows may stand before or after their arrays; some may be missing."""
@@ -143,7 +153,7 @@ class _Header:
     """The header lines seen so far."""
 
     scan: Scan | None = None
-    epoch: float = float("nan")
+    epoch: float = math.nan
     file_date: datetime | None = None
     names: dict[str, list[str]] = field(default_factory=dict)
 
@@ -154,7 +164,7 @@ class _Header:
             number, _, command = rest.partition(" ")
             self.scan = Scan(number, command.strip(), self.epoch, self._offset())
         elif key == "F":
-            self.scan, self.epoch, self.file_date = None, float("nan"), None
+            self.scan, self.epoch, self.file_date = None, math.nan, None
         elif key == "E":
             self.epoch = _text.number(rest)
         elif key == "D":

@@ -75,12 +75,15 @@ def identify(path: Path | str) -> Format:
     if not path.exists():
         raise ConfigurationError(f"{path}: there is no such file; check the path.")
     head = _head(path)
-    matching = [known for known in formats() if known.sniff(path, head)]
-    best = [known for known in matching if not known.fallback] or matching
+    best = _recognised(path, head, fallback=False) or _recognised(path, head, fallback=True)
     if not best:
         raise UnknownFormatError(_unknown(path))
     by_extension = [known for known in best if path.suffix.lower() in known.extensions]
     return (by_extension or best)[0]
+
+
+def _recognised(path: Path, head: bytes, *, fallback: bool) -> list[Format]:
+    return [known for known in formats() if known.fallback == fallback and known.sniff(path, head)]
 
 
 def open_raw(path: Path | str, options: ReadOptions | None = None) -> xr.Dataset:

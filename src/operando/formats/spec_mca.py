@@ -113,11 +113,9 @@ def _channels(path: Path, point: Point, index: int) -> np.ndarray:
 
 def _named(point: Point, pattern: re.Pattern[str]) -> float:
     """A value of the point by its label, else of the scan's header and motors."""
-    for values in (point.values or {}, point.scan.motors):
-        for name, value in values.items():
-            if pattern.match(name.strip()) and np.isfinite(value):
-                return value
-    return float("nan")
+    labels, of_scan = point.scan.named(pattern)
+    values = point.values or {}
+    return _first(*(values.get(label, float("nan")) for label in labels), of_scan)
 
 
 def _durations(points: list[Point], elements: int) -> tuple[np.ndarray, np.ndarray]:
