@@ -9,6 +9,7 @@ from operando.model.products.tomography import ATTENUATION, Attenuation, Glare, 
 from operando.model.step import Cut, step
 from operando.tomography._frames import row_coordinate
 from operando.tomography._threads import over_pieces, split
+from operando.tomography.hardening import hardening_curve, straightened
 from operando.tomography.normalise import between
 from operando.tomography.veil import interpolated
 
@@ -27,6 +28,14 @@ class LineariseParameters(Parameters):
     )
     hardening_polynomial: tuple[float, ...] = Field(
         default=(), description="p' = c1 p + c2 p² + …: straightens the line integral of a polychromatic beam"
+    )
+    hardening_material: str | None = Field(
+        default=None, description="material that hardens the beam; straightens with its attenuation and the spectrum"
+    )
+    spectrum_kev: tuple[float, ...] = Field(default=(), description="energies of the beam's spectrum in keV")
+    spectrum_weights: tuple[float, ...] = Field(default=(), description="spectrum × response of the detector there")
+    effective_kev: float | None = Field(
+        default=None, description="energy that the attenuation shall belong to; none: the spectrum's mean", gt=0
     )
 
 
@@ -47,7 +56,7 @@ def linearise(transmission: Transmission, glare: Glare | None, params: Linearise
     if params.dark_noise is not None:
         shot = transmission["shot"].values if "shot" in transmission else np.zeros(values.shape[1])
         values = calmed(values, noise, shot, params.dark_noise)
-    attenuation = np.empty_like(values)
+    attenuation, curve = np.empty_like(values), _curve(params)
     pieces = split(len(values), 16)
 
     def work(piece: int) -> None:
@@ -55,7 +64,9 @@ def linearise(transmission: Transmission, glare: Glare | None, params: Linearise
         before, after = veil[early[part]], veil[np.minimum(early[part] + 1, len(veil) - 1)]
         line_integral(values[part], starved[part], noise, level, before, after, share[part], LEAST, attenuation[part])
         if params.hardening_polynomial:
-            attenuation[part] = straightened(attenuation[part], params.hardening_polynomial)
+            attenuation[part] = polynomial(attenuation[part], params.hardening_polynomial)
+        elif curve is not None:
+            attenuation[part] = straightened(attenuation[part], curve)
 
     over_pieces(work, len(pieces))
     sizes = {"pixel_size": transmission["pixel_size"].values} if "pixel_size" in transmission else {}
@@ -67,6 +78,16 @@ def linearise(transmission: Transmission, glare: Glare | None, params: Linearise
         rotation_angle=transmission["rotation_angle"].values,
         **sizes,
     )
+
+
+def _curve(params: LineariseParameters) -> tuple[np.ndarray, np.ndarray] | None:
+    """Hardening curve of the material named in the parameters."""
+    if params.hardening_material is None:
+        return None
+    from operando.materials.catalogue import load
+
+    material, energies = load(params.hardening_material), np.array(params.spectrum_kev)
+    return hardening_curve(material, energies, np.array(params.spectrum_weights), params.effective_kev)
 
 
 def calmed(transmission: np.ndarray, noise: np.ndarray, shot: np.ndarray, target: float) -> np.ndarray:
@@ -96,10 +117,10 @@ def _veil_of(transmission: xr.Dataset, glare: xr.Dataset | None) -> tuple[float,
     return level, np.ascontiguousarray(veil), early, share
 
 
-def straightened(line_integrals: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
+def polynomial(line_integrals: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
     """Polynomial without constant term: c1 p + c2 p² + …
 
-    >>> straightened(np.array([2.0]), (1.0, 0.5)).tolist()
+    >>> polynomial(np.array([2.0]), (1.0, 0.5)).tolist()
     [4.0]
     """
     result = np.zeros_like(line_integrals)

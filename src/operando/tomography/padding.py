@@ -49,6 +49,17 @@ def extended(sinograms: np.ndarray, pad: int, centre: float) -> np.ndarray:
     return wide
 
 
+def continued(sinograms: np.ndarray, centre: float, choice: str) -> np.ndarray:
+    """Sinograms continued beyond the field where ``choice`` is "always", or "auto" and the sample is wider.
+
+    The overhang is rounded up to whole steps, so that neighbouring slabs share their tables.
+    """
+    if choice == "never" or (choice == "auto" and not is_truncated(sinograms)):
+        return sinograms
+    step = max(1, sinograms.shape[-1] // 16)
+    return extended(sinograms, -(-overhang(sinograms, centre) // step) * step, centre)
+
+
 def reconstruct_truncated(
     sinograms: np.ndarray, angles: np.ndarray, centre: float, filter: str = "ramp", pad: int | None = None
 ) -> np.ndarray:

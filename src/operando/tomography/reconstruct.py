@@ -12,7 +12,8 @@ from operando.model.parameters import Parameters
 from operando.model.products.tomography import TRUST, VOLUME, Centres, Sinograms, Trust, Volume
 from operando.model.step import Cut, Own, Setting, step
 from operando.tomography._frames import file_of
-from operando.tomography.gridding import reconstruct_sinograms
+from operando.tomography.gridding import reconstruct_padded, reconstruct_sinograms
+from operando.tomography.padding import continued
 from operando.tomography.trust import COARSE, alternating, odd_even_noise, starved_share
 
 CM_PER_UM = 1e-4
@@ -23,6 +24,9 @@ class ReconstructParameters(Parameters):
 
     filter: Literal["ramp", "shepp-logan", "cosine", "hann", "hamming", "parzen", "butterworth"] = Field(
         default="ramp", description="filter of the back projection; ramp keeps every detail and the noise"
+    )
+    truncated: Literal["auto", "always", "never"] = Field(
+        default="auto", description="continue projections beyond the field where the sample is wider"
     )
     noise_map: bool = Field(default=True, description="estimate the noise from odd against even projections")
 
@@ -42,7 +46,8 @@ def reconstruct(
     pixel = pixel_of(sinograms, pixel_size_um)
     data, angles = sinograms["sinogram"].values, sinograms["rotation_angle"].values
     centre = float(np.ravel(centres["centre"].values)[0])
-    volume = reconstruct_sinograms(data, angles, centre, params.filter)
+    wide = continued(data, centre, params.truncated)
+    volume = reconstruct_padded(wide, angles, centre, params.filter, (wide.shape[2] - data.shape[2]) // 2)
     volume /= np.float32(pixel * CM_PER_UM)
     first = int(sinograms["row"].values[0]) if "row" in sinograms.coords else 0
     attrs = {**sinograms.attrs, "centre_px": centre, "pixel_size_um": pixel}
