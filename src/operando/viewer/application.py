@@ -77,6 +77,10 @@ class Endpoints:
         found = self.reader.of_revision("quality", lambda: quality.assess(self.reader.results))
         return _json({"strips": [strip.as_json() for strip in found], "alarms": [s.alarm for s in found if s.alarm]})
 
+    def quick_look(self, request: Request) -> Response:
+        """The middle slice of the newest scan, before its volume is there."""
+        return _packed(self.reader.quick_look())
+
     def cell(self, request: Request) -> Response:
         """Voltage and current."""
         return _packed(curves.cell(self.reader))
@@ -88,9 +92,9 @@ class Endpoints:
     def spectrum(self, request: Request) -> Response:
         """One spectrum with its fit."""
         number = int(request.path_params["number"])
-        digest = self.reader.results.digest("corrected", number)
-        content = patterns.spectrum(self.reader, number) if digest else None
-        return _packed(content, FOR_EVER if request.query_params.get("v") == digest else FRESH)
+        if number >= len(self.reader.results.keys("spectrum")):
+            raise NotThereError
+        return _packed(patterns.spectrum(self.reader, number))
 
     async def plane(self, request: Request) -> Response:
         """One plane of an image. The key in the path says of which, so the answer never changes."""
@@ -142,6 +146,7 @@ def create_application(reader: Reader, changes: Changes) -> Starlette:
         Route("/api/summary", asked.summary),
         Route("/api/curves", asked.curves),
         Route("/api/quality", asked.quality),
+        Route("/api/quicklook", asked.quick_look),
         Route("/api/cell", asked.cell),
         Route("/api/heatmap", asked.heat_map),
         Route("/api/spectrum/{number:count}", asked.spectrum),
@@ -201,10 +206,11 @@ def _json(content: Any) -> Response:
     )
 
 
-def _packed(content: bytes | None, caching: str = FRESH) -> Response:
+def _packed(content: bytes | None) -> Response:
+    """Packed numbers; nothing at all where this experiment has not measured it."""
     if content is None:
-        raise NotThereError
-    return Response(content, media_type=BINARY, headers={"cache-control": caching})
+        return Response(status_code=204, headers={"cache-control": FRESH})
+    return Response(content, media_type=BINARY, headers={"cache-control": FRESH})
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

@@ -11,7 +11,11 @@ MM_PER_UM = 1e-3
 
 
 def volume(image: Image, shape: tuple[int, int, int], content: bytes) -> bytes:
-    """Header and voxels; x is the fastest axis in both worlds. Lengths in mm, as NIfTI wants them."""
+    """Header and voxels; x is the fastest axis in both worlds. Lengths in mm, as NIfTI wants them.
+
+    The detector's rows grow downwards and NIfTI's third axis upwards: y and z are turned together, so that nothing
+    is mirrored.
+    """
     factor = box_factor(image.shape)
     spacing = [step * factor * MM_PER_UM for step in image.spacing_um[::-1]]
     origin = [
@@ -32,6 +36,8 @@ def volume(image: Image, shape: tuple[int, int, int], content: bytes) -> bytes:
     for axis in range(3):
         row = [0.0, 0.0, 0.0, origin[axis]]
         row[axis] = spacing[axis]
+        if axis:
+            row = [-value for value in row]
         struct.pack_into("<4f", header, 280 + 16 * axis, *row)
     header[344:348] = b"n+1\0"
     return bytes(header) + content

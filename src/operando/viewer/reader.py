@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from operando.model.errors import OperandoError
-from operando.pipeline import display, watch
+from operando.pipeline import display, quality, watch
 from operando.pipeline.store import Results
+from operando.viewer.packing import pack, plain
 
 T = TypeVar("T")
 
@@ -50,6 +53,16 @@ class Reader:
     def live(self) -> dict[str, Any] | None:
         """State of the `operando watch` on this folder, ``None`` where there is none."""
         return watch.read_state(self.folder)
+
+    def quick_look(self) -> bytes | None:
+        """The last quick look of that watch, packed."""
+        found = quality.read_quick_look(self.folder)
+        if found is None:
+            return None
+        numbers = {key: value for key, value in vars(found).items() if key != "plane"}
+        header = {key: plain(np.array([value]))[0] for key, value in numbers.items()}
+        rows, columns = found.plane.shape
+        return pack(header | {"rows": rows, "columns": columns}, {"plane": found.plane})
 
     def of_revision(self, key: Any, make: Callable[[], T]) -> T:
         """Something worked out once for each revision."""

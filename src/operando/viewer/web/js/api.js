@@ -13,12 +13,8 @@ export async function json(path) { return (await ask(path)).json(); }
 
 /** A header and arrays (see packing.py), or null where there is no such thing. */
 export async function packed(path, options) {
-  try {
-    return unpack(await (await ask(path, options)).arrayBuffer());
-  } catch (error) {
-    if (error.status === 404) return null;
-    throw error;
-  }
+  const answer = await ask(path, options);
+  return answer.status === 204 ? null : unpack(await answer.arrayBuffer());
 }
 
 export function unpack(buffer) {

@@ -87,7 +87,7 @@ export function cellChart(element, cell, steps, marks, current, choose) {
   const options = {
     cursor: { sync: { key: "time", setSeries: false }, drag: { x: true, y: false }, points: { show: false } },
     scales: { x: { time: true } },
-    axes: [timeAxis(true), axis("voltage / V"), axis("current / mA", { scale: "mA", side: 1, grid: { show: false } })],
+    axes: [timeAxis(true), axis("voltage / V", { values: ticks }), axis("current / mA", { scale: "mA", side: 1, size: 60, grid: { show: false }, values: ticks })],
     series: [{}, { label: "voltage", stroke: () => themed("ink"), width: 1.2 }, { label: "current", scale: "mA", stroke: () => seriesColour(0), width: 1 }],
     hooks: {
       drawClear: [shadeSteps(steps)],
@@ -153,7 +153,7 @@ export function curveChart(element, group, xs, timed, steps, current, choose) {
   const options = {
     cursor: { sync: { key: "time", setSeries: false }, points: { show: false } },
     scales: { x: { time: timed } },
-    axes: [timeAxis(timed), axis(group.unit, { size: 62, values: (_, splits) => splits.map(short) })],
+    axes: [timeAxis(timed), axis(group.unit, { size: 62, values: ticks })],
     series, bands,
     hooks: {
       drawClear: [timed ? shadeSteps(steps) : () => {}],
@@ -164,7 +164,15 @@ export function curveChart(element, group, xs, timed, steps, current, choose) {
   return new Chart(element, options, data);
 }
 
-/** A tick's number in few signs. */
+/** Numbers of an axis with as many digits as tell them apart. */
+function ticks(plot, splits) {
+  const largest = Math.max(...splits.map(Math.abs)), step = Math.abs((splits[1] ?? 0) - (splits[0] ?? 0)) || largest || 1;
+  const power = largest >= 1e5 || largest < 1e-2 ? Math.floor(Math.log10(largest || 1)) : 0;
+  const digits = Math.max(0, Math.min(8, power - Math.floor(Math.log10(step) + 1e-9)));
+  return splits.map((value) => (value === 0 ? "0" : power ? `${(value / 10 ** power).toFixed(digits)}e${power}` : value.toFixed(digits)));
+}
+
+/** A number in few signs. */
 export function short(value) {
   if (value === null || value === undefined) return "";
   const size = Math.abs(value);
@@ -177,7 +185,7 @@ export function spectrumChart(element, getLines) {
   const options = {
     cursor: { drag: { x: true, y: false }, points: { show: false } },
     scales: { x: { time: false } },
-    axes: [axis("", { size: 22, labelSize: 0 }), axis("counts / Å", { size: 56, values: (_, splits) => splits.map(short) })],
+    axes: [axis("", { size: 22, labelSize: 0 }), axis("counts / Å", { size: 56, values: ticks })],
     series: [{}, { label: "counts", stroke: () => themed("ink"), width: 1 }, { label: "background", stroke: () => themed("soft"), width: 1, dash: [4, 3] }, { label: "fit", stroke: () => seriesColour(1), width: 1.4 }],
     hooks: { draw: [(plot) => drawLines(plot, getLines())] },
   };
@@ -215,7 +223,7 @@ export function stripChart(element, xs, values, limits, timed) {
     padding: [6, 8, 6, 0],
     cursor: { sync: { key: "time", setSeries: false }, points: { show: false } },
     scales: { x: { time: timed } },
-    axes: [{ show: false }, axis("", { size: 50, labelSize: 0, values: (_, splits) => splits.map(short) })],
+    axes: [{ show: false }, axis("", { size: 54, labelSize: 0, values: ticks })],
     series: [{}, { stroke: () => themed("accent"), width: 1.3, points: { show: xs.length < 60, size: 4 }, spanGaps: false }],
     hooks: { draw: [(plot) => limits.filter((limit) => limit !== null).forEach((limit) => drawLimit(plot, limit))] },
   };

@@ -1,7 +1,9 @@
 // The beamtime monitor: one strip a figure of quality, and what raised an alarm.
 
 import { short, stripChart } from "./charts.js";
-import { json } from "./api.js";
+import { json, packed } from "./api.js";
+import { greyTable } from "./colours.js";
+import { Raster, fit } from "./slices.js";
 import { middleOf } from "./source.js";
 
 const $ = (id) => document.getElementById(id);
@@ -21,6 +23,25 @@ export class Quality {
       this.#drawStrips();
     }
     this.#drawAlarms();
+    await this.#drawQuickLook();
+  }
+
+  /** The middle slice of the newest scan, while its volume is still being made. */
+  async #drawQuickLook() {
+    const name = this.app.source.overview.live?.quick_look ?? null;
+    if (name === this.quick) return;
+    this.quick = name;
+    const found = name ? await packed("/api/quicklook") : null;
+    $("quick").hidden = !found;
+    if (!found) return;
+    const canvas = $("quick-plane"), context = canvas.getContext("2d"), { header } = found;
+    const [rows, columns] = [header.rows, header.columns];
+    fit(canvas);
+    const scale = Math.min(canvas.width / columns, canvas.height / rows);
+    const picture = new Raster().bytes([rows, columns], found.plane, greyTable(0, 255));
+    context.drawImage(picture, (canvas.width - columns * scale) / 2, (canvas.height - rows * scale) / 2, columns * scale, rows * scale);
+    const numbers = [`centre of rotation ${header.centre_px.toFixed(1)} px`, `flux ${Math.round(header.flux)} counts`, `contrast over noise ${short(header.contrast_to_noise)}`];
+    $("quick-caption").textContent = `Quick look: ${header.file}, middle slice, ${numbers.join(", ")}`;
   }
 
   #drawStrips() {

@@ -42,13 +42,13 @@ export class Space {
     }
     showLegend($("space-legend"), place >= 0 ? phaseLegend(source.overview.phases) : []);
     this.cut();
-    $("space-reading").value = `scan ${scan}, every ${source.image(names[0], scan).box}. voxel; drag to turn`;
+    $("space-reading").value = `scan ${scan}, ${binning(source.image(names[0], scan).box)}; drag to turn`;
     $("space").dataset.scan = scan;
   }
 
   async #create() {
-    const { Niivue } = await import("/vendor/niivue.min.js");
-    const niivue = new Niivue({ backColor: [0.05, 0.06, 0.08, 1], show3Dcrosshair: false, isColorbar: false, isOrientCube: false });
+    await loadScript("/vendor/niivue.min.js");
+    const niivue = new window.niivue.Niivue({ backColor: [0.05, 0.06, 0.08, 1], show3Dcrosshair: false, isColorbar: false, isOrientCube: false });
     await niivue.attachToCanvas($("space"));
     niivue.setSliceType(niivue.sliceTypeRender);
     return niivue;
@@ -67,4 +67,16 @@ export class Space {
   }
 
   cut() { this.niivue?.setClipPlane([$("space-cut").valueAsNumber === 0 ? 2 : 0.6 - 1.2 * $("space-cut").valueAsNumber, 270, 0]); }
+}
+
+function binning(factor) { return factor > 1 ? `${factor} voxels binned along each edge` : "every voxel"; }
+
+function loadScript(path) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = path;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`${path} can't be loaded`));
+    document.head.append(script);
+  });
 }
