@@ -100,7 +100,7 @@ def _middle_um(world: World) -> float:
 
 
 def _diffraction(world: World) -> str:
-    given, anode, middle = world.settings.spectrometer, world.settings.cell.anode, _middle_um(world)
+    given, middle = world.settings.spectrometer, _middle_um(world)
     z, y, x = given.gauge_centre_um
     centre = ", ".join(_number(value) for value in (z, y + middle, x + middle))
     slits = ", ".join(_number(value) for value in given.slits_um)

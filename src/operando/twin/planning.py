@@ -43,6 +43,8 @@ class Limits:
     noise_per_cm: float
     cavity_um: float
     protrusion_um: float
+    protrusion_noise_um: float
+    """What noise alone would allow, on a mirror of a surface."""
 
 
 def plan(preset_or_toml: str | Path, *, binning: int | None = None) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def plan(preset_or_toml: str | Path, *, binning: int | None = None) -> dict[str,
             "exposure": list(EXPOSURES),
             "cavity_um": [[_rounded(found.cavity_um) for found in row] for row in table],
             "protrusion_um": [[_rounded(found.protrusion_um) for found in row] for row in table],
+            "protrusion_noise_um": [[_rounded(found.protrusion_noise_um) for found in row] for row in table],
             "transmission": [[_rounded(found.transmission) for found in row] for row in table],
         },
         "assumptions": [
@@ -111,7 +114,7 @@ def limits(world: World, chord_um: float, exposure: float) -> Limits:
     starved = transmission < STARVED * (noise * transmission + level)
     voxel = noise * np.pi / np.sqrt(12 * settings.tomography.angles) / detector.pixel_um
     if starved:
-        return Limits(chord_um, exposure, transmission, voxel * 1e4, float("nan"), float("nan"))
+        return Limits(chord_um, exposure, transmission, voxel * 1e4, *[float("nan")] * 3)
     # Attenuation that the detector sees behind this chord: the spectrum has hardened on its way.
     seen = primary / transmission
     levels = float(seen @ anode), float(seen @ electrolyte)
@@ -123,7 +126,10 @@ def limits(world: World, chord_um: float, exposure: float) -> Limits:
         transmission,
         voxel * 1e4,
         thinnest_cavity(levels, voxel / patch, blur, detector.pixel_um),
-        smallest_protrusion(levels[0] - levels[1], voxel, cell.anode.roughness_um, detector.pixel_um),
+        *(
+            smallest_protrusion(levels[0] - levels[1], voxel, roughness, detector.pixel_um)
+            for roughness in (cell.anode.roughness_um, 0.0)
+        ),
     )
 
 

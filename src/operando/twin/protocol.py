@@ -12,13 +12,14 @@ _SIGN = {"rest": 0.0, "charge": 1.0, "discharge": -1.0}
 
 @dataclass(frozen=True)
 class Protocol:
-    """Steps with edges in seconds since the cycler's start (n + 1), signed currents in mA, cycles (n)."""
+    """Steps with edges in seconds since the cycler's start (n + 1), signed currents in mA, cycles (n),
+    and the share of each step's charge that side reactions take."""
 
     edges: np.ndarray
     current: np.ndarray
     kind: tuple[str, ...]
     cycle: tuple[int, ...]
-    side_share: float
+    side_share: np.ndarray
 
     @property
     def length(self) -> float:
@@ -55,16 +56,17 @@ class Protocol:
 def protocol(cycler: Cycler, cathode: Cathode) -> Protocol:
     """Lay the steps out in time. Raises ``ConfigurationError`` for a step without a length or a current."""
     capacity = capacity_mah(cathode)
-    durations, currents, charged = [], [], 0.0
-    for number, step in enumerate(cycler.step, 1):
+    shares = [cycler.side_share if step.side_share is None else step.side_share for step in cycler.step]
+    durations, currents, available = [], [], 0.0
+    for number, (step, side) in enumerate(zip(cycler.step, shares, strict=True), 1):
         current = _current(step, capacity, number)
-        hours = _hours(step, current, capacity, charged * (1.0 - cycler.side_share), number)
-        charged = current * hours if step.kind == "charge" else charged
+        hours = _hours(step, current, capacity, available, number)
+        available = current * hours * (1 - side) if step.kind == "charge" else available
         durations.append(hours * 3600.0)
         currents.append(_SIGN[step.kind] * current)
     kinds = tuple(step.kind for step in cycler.step)
     edges = np.concatenate([[0.0], np.cumsum(durations)])
-    return Protocol(edges, np.array(currents), kinds, _cycles(kinds), cycler.side_share)
+    return Protocol(edges, np.array(currents), kinds, _cycles(kinds), np.array(shares))
 
 
 def capacity_mah(cathode: Cathode) -> float:

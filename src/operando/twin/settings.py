@@ -195,6 +195,7 @@ class Step(Section):
     current_ma: float | None = Field(None, gt=0)
     hours: float | None = Field(None, gt=0)
     share: float | None = Field(None, gt=0, description="of the theoretical capacity")
+    side_share: float | None = Field(None, ge=0, lt=1, description="instead of the cycler's, for this charge")
     of_charge: float | None = Field(None, gt=0, description="discharge: share of the charge just before")
 
 

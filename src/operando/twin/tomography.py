@@ -96,10 +96,11 @@ class Scanner:
             ring_current=current,
             exposure_s=schedule.exposure_s,
             pixel_um=self.settings.detector.pixel_um,
-            images=_ahead(lambda frame: self._frame(index, frame, schedule, scene, current), len(times)),
+            images=_ahead(lambda frame: self.frame(index, frame, schedule, scene, current), len(times)),
         )
 
-    def _frame(self, index: int, frame: int, schedule: Plan, scene: Scene, current: np.ndarray) -> np.ndarray:
+    def frame(self, index: int, frame: int, schedule: Plan, scene: Scene, current: np.ndarray) -> np.ndarray:
+        """One frame of scan ``index`` as the camera gives it, uint16."""
         key = schedule.key[frame]
         if key == DARK:
             return self.camera.expose(None, (index, frame))
