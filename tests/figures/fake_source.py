@@ -56,7 +56,7 @@ class FakeSource:
         if cell:
             found |= {
                 name: getattr(made_up, name)()
-                for name in ("curve", "protocol", "cycles", "resistances", "conductivity")
+                for name in ("curve", "protocol", "cycles", "resistances", "conductivity", "derivatives")
             }
         if TOMOGRAPHY in self.have:
             found |= {name: getattr(made_up, name)() for name in ("motions", "centres", "pairs")}
@@ -65,7 +65,7 @@ class FakeSource:
             found |= {name: getattr(made_up, name)() for name in ("calibration", "phase_presence")}
             found["spectrum_timeline"] = made_up.spectrum_timeline(cell, self.timed)
         if TOMOGRAPHY in self.have and cell:
-            found |= {"balance": made_up.balance(), "events": made_up.events()}
+            found |= {name: getattr(made_up, name)() for name in ("balance", "events", "contact", "clock_check")}
         return found
 
     def frames(self, product: str) -> list[int]:

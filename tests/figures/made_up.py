@@ -13,8 +13,8 @@ import xarray as xr
 from operando.model.constants import FARADAY_MAH_PER_MOL, HC_KEV_ANGSTROM, UNKNOWN_LABEL
 from operando.model.contract import Contract
 from operando.model.products.diffraction import CALIBRATION, CORRECTED, LATTICE, LINES, PHASE_PRESENCE
-from operando.model.products.electrochemistry import CONDUCTIVITY, CURVE, CYCLES, PROTOCOL, RESISTANCES
-from operando.model.products.joint import BALANCE, EVENTS, PAIRS, SCAN_TIMELINE, SPECTRUM_TIMELINE
+from operando.model.products.electrochemistry import CONDUCTIVITY, CURVE, CYCLES, DERIVATIVES, PROTOCOL, RESISTANCES
+from operando.model.products.joint import BALANCE, CLOCK_CHECK, CONTACT, EVENTS, PAIRS, SCAN_TIMELINE, SPECTRUM_TIMELINE
 from operando.model.products.morphology import (
     DIFFERENCE,
     INTERFACE,
@@ -535,6 +535,57 @@ def events() -> xr.Dataset:
     )
 
 
+def contact() -> xr.Dataset:
+    area = np.array([1.39e6, 1.38e6, 1.39e6, 1.36e6, 1.20e6, 1.13e6])
+    resistance = 800 * (area / 1.39e6) ** -1.4
+    return make(
+        CONTACT,
+        scan=np.array([5, 11, 15, 19, 32, 35]),
+        contact_area=area,
+        contact_area_low=area * 0.98,
+        contact_area_high=area * 1.02,
+        resistance=resistance,
+        resistance_std=resistance * 0.01,
+        lag=np.zeros(6),
+        exponent=-1.4,
+        exponent_low=-1.7,
+        exponent_high=-1.1,
+    )
+
+
+def derivatives() -> xr.Dataset:
+    rows = [(i, cycle, kind) for i, (kind, cycle, *_) in enumerate(PROTOCOL_ROWS) if kind != "rest"]
+    step, cycle, kind = (np.array(column) for column in zip(*rows, strict=True))
+    voltage = np.tile(np.linspace(1.4, 2.1, 100), (step.size, 1))
+    charge = np.tile(np.linspace(0, 0.16, 100), (step.size, 1))
+    return make(
+        DERIVATIVES,
+        step=step,
+        cycle=cycle,
+        kind=kind,
+        voltage=voltage,
+        dq_dv=0.1 + np.exp(-(((voltage - 1.8 + 0.02 * cycle[:, None]) / 0.05) ** 2)),
+        charge=charge,
+        dv_dq=1 + 20 * np.exp(-charge / 0.01) + 5 * np.exp((charge - 0.16) / 0.01),
+    )
+
+
+def clock_check() -> xr.Dataset:
+    offset = np.arange(-7200.0, 7201.0, 60.0)
+    likelihood = np.stack([-(((offset - best) / 600) ** 2) / 2 for best in (30.0, -240.0)])
+    return make(
+        CLOCK_CHECK,
+        coords={
+            "instrument": ("instrument", np.array(["tomography", "diffraction"]), "text"),
+            "offset": ("offset", offset, "s"),
+        },
+        log_likelihood=likelihood,
+        best=np.array([30.0, -240.0]),
+        best_low=np.array([-1100.0, -1400.0]),
+        best_high=np.array([1200.0, 900.0]),
+    )
+
+
 def impedance() -> xr.Dataset:
     frequency = np.logspace(6, 0, 40)
     z = 60 + 900 / (1 + (2j * np.pi * frequency * 900 * 3e-7) ** 0.85) + 40 / np.sqrt(1j * frequency)
@@ -709,5 +760,6 @@ def summary(tomography: bool, diffraction: bool, cell: bool) -> dict[str, Any]:
         "volume_balance": _balances() if cell and tomography else [],
         "causes": [cause] if diffraction else [],
         "events": _events() if cell and tomography else [],
+        "conclusion": ["Expected volumes assume that all of the current drives In + Li -> InLi."] if cell else [],
         "warnings": [{"file": "raw/edd_0012.med", "text": "live time 31.2 s is longer than real time 30.0 s <check>"}],
     }

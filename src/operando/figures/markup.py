@@ -78,4 +78,6 @@ def _leaf(value: Any) -> Markup:
     if isinstance(value, list | tuple):
         return items(definitions(part) if isinstance(part, Mapping) else text(part) for part in value)
     word = str(value)
+    if "\n" in word:
+        return element("pre", word)
     return element("code", word) if re.fullmatch(r"[0-9a-f]{16,}", word) else text(word)

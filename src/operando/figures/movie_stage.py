@@ -13,7 +13,7 @@ from operando.figures.panels.cell import voltage_and_current
 from operando.figures.panels.curves import legend_above
 from operando.figures.panels.heat_map import heat_map, line_names
 from operando.figures.panels.height_map import HeightScale, height_scale, outline_cavities, show_heights
-from operando.figures.panels.lengths import in_window, length_curves, lengths_of, mark_length
+from operando.figures.panels.lengths import in_window, length_curves, lengths_of, mark_length, near_plane
 from operando.figures.panels.slices import draw_cut, scale_bar
 from operando.figures.panels.volumes import volume_change
 from operando.figures.reading import NothingToDrawError, at_frames
@@ -284,5 +284,5 @@ def _mark(axes: "Axes", stage: Stage, moment: Moment, cut: Cut, plane: float | N
     before = set(axes.get_children())
     for one in lengths_of(stage.source, moment.scan):
         if in_window(one, cut.extent):
-            mark_length(axes, one, plane)
+            mark_length(axes, one, near_plane(one, plane, cut.extent))
     marks.extend(child for child in axes.get_children() if child not in before)

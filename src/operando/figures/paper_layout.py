@@ -9,7 +9,7 @@ import xarray as xr
 from operando.figures import style
 from operando.figures.abscissa import TIME_LABEL, TimeAxis, middle_hours, time_axis
 from operando.figures.panels.cell import numbered, voltage_and_current
-from operando.figures.panels.heat_map import heat_map, intensity_bar, line_names, strongest_of
+from operando.figures.panels.heat_map import heat_map, intensity_bar, line_names, spacing_axis, strongest_of
 from operando.figures.panels.regions import region_height, region_rows, region_slices
 from operando.figures.reading import NothingToDrawError, at_frames
 from operando.figures.source import Source
@@ -166,8 +166,7 @@ def _heat(
     inside = (diffraction.hours >= start) & (diffraction.hours <= end)
     if not inside.any():
         axes.set_facecolor(style.PALE)
-        axes.set_ylim(diffraction.patterns.edges[0], diffraction.patterns.edges[-1])
-        axes.set_ylabel("Lattice spacing d (Å)")
+        spacing_axis(axes.yaxis, diffraction.patterns.edges)
         return None
     hours = np.where(inside, diffraction.hours, np.nan)
     mesh = heat_map(axes, hours, diffraction.patterns, difference, strongest)

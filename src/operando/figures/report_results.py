@@ -218,12 +218,9 @@ def balance(source: Source) -> Markup:
 
 
 def _conclusions(source: Source) -> list[Markup]:
-    """What the balance itself says in words, where it does."""
-    table = source.table("balance")
-    said = {} if table is None else table.attrs
-    found = [said[name] for name in ("conclusion", "conclusions", "assumptions") if said.get(name)]
-    sentences = [one for value in found for one in ([value] if isinstance(value, str) else value)]
-    return [element("p", sentence) for sentence in sentences]
+    """What charge, volumes and phases say together, in sentences that state their assumptions."""
+    said = source.summary.get("conclusion") or []
+    return [element("p", reaction_text(sentence)) for sentence in ([said] if isinstance(said, str) else said)]
 
 
 def _candidates(entries: Sequence[Summary]) -> Markup:

@@ -40,7 +40,7 @@ class Patterns:
     @property
     def d(self) -> np.ndarray:
         """Middles of the bins, Å."""
-        middles: np.ndarray = (self.edges[1:] + self.edges[:-1]) / 2
+        middles: np.ndarray = np.sqrt(self.edges[1:] * self.edges[:-1])
         return middles
 
 
@@ -130,13 +130,14 @@ def rebinned(energy: np.ndarray, counts: np.ndarray, two_theta: float, edges: np
 def patterns(source: Source, low: float, high: float, bins: int = D_BINS) -> Patterns | None:
     """Every corrected spectrum without its background, summed over the good elements.
 
-    Counts are multiplied by real time / live time. ``None`` where there is no corrected spectrum.
+    Counts are multiplied by real time / live time. Bins are equal in ln d, as the resolution nearly is.
+    ``None`` where there is no corrected spectrum.
     """
     calibration = source.table("calibration")
     frames = source.frames("corrected")
     if calibration is None or not frames:
         return None
-    edges = np.linspace(low, high, bins + 1)
+    edges = np.geomspace(low, high, bins + 1)
     rows = [_pattern(source.corrected(frame), calibration, edges) for frame in frames]
     return Patterns(edges, np.array(rows), np.array(frames))
 

@@ -41,9 +41,44 @@ def heat_map(
         cmap=style.DIVERGING if difference else style.SEQUENTIAL,
         rasterized=True,
     )
-    axes.set_ylim(patterns.edges[0], patterns.edges[-1])
-    axes.set_ylabel("Lattice spacing d (Å)")
+    spacing_axis(axes.yaxis, patterns.edges)
     return mesh
+
+
+def spacing_axis(axis: Any, edges: np.ndarray) -> None:
+    """Make an axis of lattice spacings: logarithmic, so that the crowded short ones get room, with plain ticks."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+    low, high = float(edges[0]), float(edges[-1])
+    name = axis.axis_name
+    getattr(axis.axes, f"set_{name}scale")("log")
+    getattr(axis.axes, f"set_{name}lim")(low, high)
+    axis.set_major_locator(FixedLocator(spacing_ticks(low, high)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_label_text("Lattice spacing d (Å)")
+
+
+def spacing_ticks(low: float, high: float) -> list[float]:
+    """Round spacings from ``low`` to ``high``, about equally far apart on a logarithmic scale.
+
+    >>> spacing_ticks(0.9, 4.5)
+    [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0]
+    """
+    coarse = [0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
+    inside = [value for value in coarse if low <= value <= high]
+    if len(inside) >= 3:
+        return inside
+    step = 10.0 ** np.floor(np.log10((high - low) / 2))
+    step *= max((k for k in (1, 2, 5) if (high - low) / (k * step) >= 3), default=1)
+    first = np.ceil(low / step)
+    return [round(float(k * step), 9) for k in np.arange(first, np.floor(high / step) + 1)]
+
+
+def place_of(spacing: float, edges: np.ndarray) -> float:
+    """Where a spacing lies along its axis, 0 to 1."""
+    return float(np.log(spacing / edges[0]) / np.log(edges[-1] / edges[0]))
 
 
 def intensity_bar(figure: "Figure", mesh: Any, place: "Axes") -> None:
@@ -85,13 +120,14 @@ def line_names(axes: "Axes", lines: Sequence[Line], height_pt: float, most: int 
     ``height_pt`` is the panel's height, from which the labels' distance follows; ``columns`` panels share the width.
     """
     low, high = axes.get_ylim()
+    edges = np.array([low, high])
     room = max(int(height_pt // LABEL_HEIGHT_PT), 1)
     chosen = [line for line in lines if low <= line.d <= high][: min(most, room)]
     gap = LABEL_HEIGHT_PT / height_pt
-    places = spread([(line.d - low) / (high - low) for line in chosen], gap, gap / 2, 1 - gap / 2)
+    places = spread([place_of(line.d, edges) for line in chosen], gap, gap / 2, 1 - gap / 2)
     phases = sorted({line.phase for line in lines})
     for line, place in zip(chosen, places, strict=True):
-        leader(axes, (1, (line.d - low) / (high - low)), (1 + 0.018 * columns, place))
+        leader(axes, (1, place_of(line.d, edges)), (1 + 0.018 * columns, place))
         axes.annotate(
             line.label,
             (1 + 0.022 * columns, place),

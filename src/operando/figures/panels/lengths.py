@@ -14,7 +14,8 @@ from operando.figures.source import Source
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NEAR_PLANE_UM = 50.0
+NEAR_PLANE = 0.04
+"""A length lies in a plane if it is nearer than this share of the slice's width."""
 COLOURS = (style.ORANGE, style.SKY, style.GREEN, style.PURPLE)
 
 
@@ -43,7 +44,7 @@ def lengths_of(source: Source, scan: int) -> list[Length]:
     for i, name in enumerate(names_along(tracks, "track")):
         length, position = float(tracks["length"].values[i]), tracks["position"].values[i]
         if np.isfinite(length) and np.isfinite(position).all():
-            ends = _ends(length, position, floor, None if _kind(tracks, i) == "particle" else surface)
+            ends = _ends(length, position, floor, surface, _kind(tracks, i))
             found.append(Length(name, length, position[1], position[2], *ends, COLOURS[i % len(COLOURS)]))
     return found
 
@@ -53,12 +54,16 @@ def _first(source: Source) -> int:
 
 
 def _kind(tracks: xr.Dataset, place: int) -> str:
-    return str(tracks["kind"].values[place]) if "kind" in tracks else ""
+    kinds = tracks["kind"].values if "kind" in tracks else tracks.attrs.get("kind", ())
+    return str(kinds[place]) if len(kinds) > place else ""
 
 
-def _ends(length: float, position: np.ndarray, floor: float, surface: xr.Dataset | None) -> tuple[float, float]:
+def _ends(
+    length: float, position: np.ndarray, floor: float, surface: xr.Dataset | None, kind: str
+) -> tuple[float, float]:
     z = float(position[0])
-    if abs(z + length - floor) < 0.05 * abs(floor) or surface is None:
+    reaches_floor = abs(z + length - floor) < 0.05 * abs(floor)
+    if surface is None or kind == "particle" or (not kind and reaches_floor):
         return z, z + length
     heights = surface["height"].values
     row = int(np.abs(surface["y_map"].values - position[1]).argmin())
@@ -69,11 +74,10 @@ def _ends(length: float, position: np.ndarray, floor: float, surface: xr.Dataset
     return (tip - length, tip) if tip >= usual else (tip, tip + length)
 
 
-def mark_length(axes: "Axes", one: Length, plane_y: float | None, label: bool = True) -> None:
-    """Draw the length on a slice; dashed where it does not lie in this plane."""
+def mark_length(axes: "Axes", one: Length, inside: bool = True, label: bool = True) -> None:
+    """Draw the length on a slice; dashed where it does not lie in this plane (``inside`` false)."""
     from matplotlib.patheffects import Normal, Stroke
 
-    inside = plane_y is None or abs(one.y - plane_y) <= NEAR_PLANE_UM
     halo = [Stroke(linewidth=2.4, foreground="black"), Normal()]
     axes.plot(
         [one.x, one.x],
@@ -112,6 +116,11 @@ def length_curves(axes: "Axes", tracks: xr.Dataset, x: np.ndarray) -> list[tuple
         drawn.append((colour, value))
     axes.set_ylabel("Length (µm)")
     return drawn
+
+
+def near_plane(one: Length, plane_y: float | None, extent: Any) -> bool:
+    """Whether a length lies in the plane of a slice."""
+    return plane_y is None or bool(abs(one.y - plane_y) <= NEAR_PLANE * (extent[1] - extent[0]))
 
 
 def in_window(one: Length, extent: Any) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from operando.figures import style
 from operando.figures.geometry import Window, cavity_window, track_window, vertical_cut, whole_height
-from operando.figures.panels.lengths import Length, in_window, lengths_of, mark_length
+from operando.figures.panels.lengths import Length, in_window, lengths_of, mark_length, near_plane
 from operando.figures.panels.slices import Shown, slices_row
 from operando.figures.source import Source
 from operando.figures.states import State
@@ -15,7 +15,8 @@ from operando.figures.states import State
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PAD_UM, NEAR_UM, CAPTION_MM = 120.0, 75.0, 6.0
+PAD, CAPTION_MM = 1.0, 6.0
+"""Room about the lengths, in units of the longest."""
 
 
 def followed_region(source: Source, states: Sequence[State]) -> Window:
@@ -25,12 +26,16 @@ def followed_region(source: Source, states: Sequence[State]) -> Window:
     if not marks:
         return window
     top, bottom = whole_height(source)
-    z = max(min(one.top for one in marks) - PAD_UM, top), min(max(one.bottom for one in marks) + PAD_UM / 4, bottom)
-    return Window(window.y, z, _across(marks))
+    room = PAD * max(one.length for one in marks)
+    z = max(min(one.top for one in marks) - room, top), min(max(one.bottom for one in marks) + room / 4, bottom)
+    return Window(window.y, z, _across(marks, room))
 
 
-def _across(marks: Sequence[Length]) -> tuple[float, float]:
-    return min(one.x for one in marks) - PAD_UM, max(one.x for one in marks) + PAD_UM
+def _across(marks: Sequence[Length], room: float) -> tuple[float, float]:
+    """At least three times the room wide, so that a single length is seen with its surroundings."""
+    first, last = min(one.x for one in marks) - room, max(one.x for one in marks) + room
+    more = max(3 * room - (last - first), 0.0) / 2
+    return first - more, last + more
 
 
 def second_region(source: Source, states: Sequence[State], first: Window) -> Window | None:
@@ -68,6 +73,6 @@ def region_slices(figure: "Figure", place: Any, window: Window, shown: Shown, le
     slices_row(figure, every, shown)
     for k, (axes, (state, cut)) in enumerate(zip(every, shown, strict=True)):
         for one in lengths_of(source, state.scan):
-            if in_window(one, cut.extent) and (window.y is None or abs(one.y - window.y) < NEAR_UM):
-                mark_length(axes, one, window.y, label=k in {0, len(shown) - 1})
+            if in_window(one, cut.extent) and near_plane(one, window.y, cut.extent):
+                mark_length(axes, one, label=k in {0, len(shown) - 1})
     style.panel_letter(every[0], letter, outside=True)

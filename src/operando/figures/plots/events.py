@@ -44,6 +44,7 @@ def draw(source: Source) -> "Figure":
     for axes, letter in zip(every, "ABCD", strict=False):
         style.panel_letter(axes, letter)
     every[-1].set_xlabel(TIME_LABEL)
+    figure.align_ylabels(list(every[1:]))
     every[-1].set_xlim(-0.01 * axis.span, 1.01 * axis.span)
     return figure
 

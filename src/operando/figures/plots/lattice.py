@@ -43,6 +43,7 @@ def draw(source: Source) -> "Figure":
     for axes, letter in zip(every, "ABCDEFGHIJ", strict=False):
         style.panel_letter(axes, letter)
     every[-1].set_xlabel(label)
+    figure.align_ylabels(list(every))
     return figure
 
 

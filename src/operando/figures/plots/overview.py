@@ -79,6 +79,7 @@ def draw(source: Source, states: int = 7) -> "Figure":
             intensity_bar(figure, mesh, figure.add_subplot(grid[row, 1]))
         timed.append(axes)
     _finish(timed, axis)
+    figure.align_ylabels(timed)
     return figure
 
 

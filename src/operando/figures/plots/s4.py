@@ -7,7 +7,7 @@ import xarray as xr
 
 from operando.figures import style
 from operando.figures.numbers import quantity_text
-from operando.figures.panels.heat_map import phase_colour
+from operando.figures.panels.heat_map import phase_colour, spacing_axis
 from operando.figures.reading import NothingToDrawError
 from operando.figures.source import Source
 from operando.figures.spectra import Patterns, known_lines, patterns, spacing_range
@@ -55,7 +55,7 @@ def _pattern(axes: "Axes", found: Patterns, spectrum: int, source: Source) -> No
         spacings = [line.d for line in lines if line.phase == phase]
         axes.plot(spacings, np.full(len(spacings), height), "|", color=phase_colour(phase, phases), label=phase)
     axes.legend(loc="upper right")
-    axes.set_xlabel("Lattice spacing d (Å)")
+    spacing_axis(axes.xaxis, found.edges)
     axes.set_ylabel(f"Intensity above background ($10^{{{exponent}}}$ counts/Å)")
 
 

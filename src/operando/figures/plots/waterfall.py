@@ -6,7 +6,7 @@ import numpy as np
 
 from operando.figures import style
 from operando.figures.abscissa import TIME_LABEL, middle_hours, time_axis
-from operando.figures.panels.heat_map import leader, phase_colour
+from operando.figures.panels.heat_map import leader, phase_colour, place_of, spacing_axis
 from operando.figures.reading import NothingToDrawError, at_frames
 from operando.figures.source import Source
 from operando.figures.spectra import Line, Patterns, known_lines, patterns, spacing_range, spread
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEIGHT_MM = 110
-LABEL_SHARE = 0.022
+LABEL_SHARE, MOST_LABELS = 0.022, 24
 
 
 def draw(source: Source, spectra: int = 25, d_range: tuple[float, float] | None = None) -> "Figure":
@@ -52,20 +52,19 @@ def _patterns(figure: "Figure", axes: "Axes", found: Patterns, x: np.ndarray, mo
     for k, row in enumerate(chosen):
         shown = (found.intensity[row] + k * step) / 10.0**exponent
         axes.plot(found.d, shown, color=colours.to_rgba(x[row]), linewidth=0.5)
-    axes.set_xlim(found.edges[0], found.edges[-1])
-    axes.set_xlabel("Lattice spacing d (Å)")
+    spacing_axis(axes.xaxis, found.edges)
     axes.set_ylabel(f"Intensity above background, shifted ($10^{{{exponent}}}$ counts/Å)")
     figure.colorbar(colours, ax=axes, pad=0.01, fraction=0.03, aspect=40).set_label(label)
 
 
 def _names(axes: "Axes", lines: list[Line]) -> None:
     """Ticks at the top edge with upright names."""
-    low, high = axes.get_xlim()
-    lines = sorted(lines[: int(1 / LABEL_SHARE)], key=lambda line: line.d)
-    places = spread([(line.d - low) / (high - low) for line in lines], LABEL_SHARE, 0.01, 0.99)
+    edges = np.array(axes.get_xlim())
+    lines = sorted(lines[:MOST_LABELS], key=lambda line: line.d)
+    places = spread([place_of(line.d, edges) for line in lines], LABEL_SHARE, 0.01, 0.99)
     phases = sorted({line.phase for line in lines})
     for line, place in zip(lines, places, strict=True):
-        leader(axes, ((line.d - low) / (high - low), 1), (place, 1.025))
+        leader(axes, (place_of(line.d, edges), 1), (place, 1.025))
         axes.annotate(
             line.label,
             (place, 1.03),
