@@ -1,6 +1,7 @@
 """What happened when, at which charge, and what came first."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -108,11 +109,14 @@ def _rise(
 
 
 def _of_resistance(resistances: xr.Dataset | None, origin: Origin, starts: np.ndarray) -> list[Found]:
-    """Only jumps read after a similar time are compared: the later, the more polarisation is in them."""
+    """Only jumps read after a similar time are compared: the later, the more polarisation is in them.
+
+    What is read after a jump is the cell's state at the jump, so that is its time.
+    """
     if resistances is None or not resistances.sizes["jump"]:
         return []
     chosen = alike(resistances)
-    seconds = as_seconds(resistances["time"].values, origin)[chosen]
+    seconds = (as_seconds(resistances["time"].values, origin) - resistances["delay"].values)[chosen]
     values, stds = (resistances[name].values[chosen] for name in ("resistance", "resistance_std"))
     when = _rise(seconds, values, starts, stds)
     return [] if when is None else [Found("resistance_rise_onset", "The cell's resistance begins to rise", when)]
@@ -175,8 +179,12 @@ def _table(found: Sequence[Found], origin: Origin, curve: xr.Dataset | None, pro
 
 
 def _instants(when: Posterior, origin: Origin) -> list[np.datetime64]:
-    """The likely instant and the ends of its 95 % interval."""
-    return [origin + np.timedelta64(round(when.quantile(p) * 1e9), "ns") for p in (0.5, 0.025, 0.975)]
+    """The likely instant and the ends of its 95 % interval, to whole seconds (outwards)."""
+    likely, low, high = (when.quantile(p) for p in (0.5, 0.025, 0.975))
+    first = (origin.astype("datetime64[ns]").astype("int64") % 1_000_000_000) * 1e-9
+    whole = (round(likely + first), math.floor(low + first + 1e-6), math.ceil(high + first - 1e-6))
+    second = origin.astype("datetime64[s]").astype("datetime64[ns]")
+    return [second + np.timedelta64(seconds, "s") for seconds in whole]
 
 
 def _order(found: Sequence[Found]) -> list[dict[str, float]]:
