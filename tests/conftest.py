@@ -61,7 +61,7 @@ def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_done(tiny_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The preset ``tiny``, simulated and run; don't change it."""
     from operando.pipeline import experiment
-    from operando.pipeline.run import Options
+    from operando.pipeline.events import Options
 
     folder = tmp_path_factory.mktemp("done") / "tiny"
     shutil.copytree(tiny_raw, folder)

@@ -14,7 +14,7 @@ import pytest
 from operando.model.errors import ConfigurationError
 from operando.pipeline import experiment
 from operando.pipeline.index import Index
-from operando.pipeline.run import Event, Options, Report
+from operando.pipeline.events import Event, Options, Report
 from operando.pipeline.store import Results, load
 
 SERIAL = Options(workers=0)

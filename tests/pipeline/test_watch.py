@@ -13,7 +13,7 @@ import pytest
 from operando.model.configuration import Configuration
 from operando.model.errors import ConfigurationError
 from operando.pipeline import quality, watch
-from operando.pipeline.run import Event, Options
+from operando.pipeline.events import Event, Options
 from operando.pipeline.store import Results
 
 CONFIGURATION = Configuration.model_validate({

@@ -59,7 +59,7 @@ def run(
 ) -> None:
     """Bring every result up to date; finished work is never done again."""
     from operando.pipeline import experiment
-    from operando.pipeline.run import Options
+    from operando.pipeline.events import Options
 
     shared.set_up(quiet, verbose)
     _refuse_unknown_steps((*force, *only))
@@ -156,7 +156,7 @@ def watch(
 ) -> None:
     """Keep every result up to date as files arrive, until stopped."""
     from operando.pipeline import watch as watching
-    from operando.pipeline.run import Options
+    from operando.pipeline.events import Options
 
     shared.set_up(quiet, verbose)
     options = Options(workers, scheduler, shared.bytes_of(memory))

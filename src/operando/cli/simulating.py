@@ -90,7 +90,7 @@ def demo(
     """Simulate the built-in experiment, run everything on it and compare with the truth."""
     from operando.cli import comparing
     from operando.pipeline import experiment, present
-    from operando.pipeline.run import Options
+    from operando.pipeline.events import Options
 
     shared.set_up(quiet, verbose)
     if not (folder / "operando.toml").exists():

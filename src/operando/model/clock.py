@@ -64,7 +64,8 @@ def to_utc(moment: datetime, time_zone: str | None, file: str) -> np.datetime64:
 def _zone(name: str | None, file: str) -> ZoneInfo:
     if name is None:
         raise ConfigurationError(
-            f'{file}: its times have no time zone; add time_zone = "Europe/Berlin" (or yours) to its section of operando.toml.'
+            f'{file}: its times have no time zone; add time_zone = "Europe/Berlin" (or yours) to its section of '
+            "operando.toml."
         )
     try:
         return ZoneInfo(name)

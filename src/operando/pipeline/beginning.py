@@ -79,7 +79,7 @@ def _header(folder: Path) -> str:
 [experiment]
 title = "{folder.resolve().name}"
 
-# Uncomment what you know of the cell: without it volumes and charges are still measured, but not set against each other.
+# Uncomment what you know of the cell; without it volumes and charges are measured, but not set against each other.
 # [cell]
 # bore_mm = 3.0                       # inner diameter of the tube
 # temperature_c = 25.0

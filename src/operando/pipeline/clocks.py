@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
+import xarray as xr
 
 from operando.model.clock import to_text
 from operando.pipeline import raw
@@ -26,31 +27,27 @@ Window = tuple[str, np.datetime64, np.datetime64]
 
 def _windows(frames: tuple[raw.RawFrame, ...]) -> list[Window]:
     opened = ((frame, raw.open_frame(frame)) for frame in frames)
-    return [
-        (frame.file, np.datetime64(data["start"].values), np.datetime64(data["end"].values))
-        for frame, data in opened
-        if raw.has_time(data)
-    ]
+    return [(frame.file, _time(data, "start"), _time(data, "end")) for frame, data in opened if raw.has_time(data)]
+
+
+def _time(data: xr.Dataset, name: str) -> np.datetime64:
+    return np.datetime64(data[name].values.item(), "ns")
 
 
 def _twins(windows: list[Window], name: str) -> Iterator[tuple[str, str]]:
     seen: dict[np.datetime64, str] = {}
     for file, start, _ in windows:
         if start in seen and seen[start] != file:
-            yield (
-                file,
-                f"{file}: starts at {to_text(start)} like {seen[start]}; one of the two {name}s has a wrong time.",
-            )
+            wrong = f"one of the two {name}s has a wrong time"
+            yield file, f"{file}: starts at {to_text(start)} like {seen[start]}; {wrong}."
         seen.setdefault(start, file)
 
 
 def _disorder(windows: list[Window], name: str) -> Iterator[tuple[str, str]]:
     for (before, earlier, _), (file, later, _) in pairwise(windows):
         if later < earlier:
-            yield (
-                file,
-                f"{file}: starts at {to_text(later)}, before {before} ({to_text(earlier)}); {name}s are taken in the order of their names.",
-            )
+            order = f"{name}s are taken in the order of their names"
+            yield file, f"{file}: starts at {to_text(later)}, before {before} ({to_text(earlier)}); {order}."
 
 
 def _record_window(found: raw.RawFiles) -> tuple[np.datetime64, np.datetime64] | None:

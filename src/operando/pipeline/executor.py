@@ -7,6 +7,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from operando.model.errors import OperandoError
+
+
+class WorkerLostError(OperandoError):
+    """A worker died, most often for lack of memory, or could not be reached any more."""
+
+
 Work = Callable[[Any], Any]
 
 
@@ -41,6 +48,26 @@ class InProcess:
         return futures
 
 
+class _OnDaskFuture:
+    """A Dask future whose lost worker is our own error."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def exception(self) -> BaseException | None:
+        """What the task raised."""
+        from distributed import KilledWorker
+
+        error = self.inner.exception()
+        if isinstance(error, KilledWorker | MemoryError):
+            return WorkerLostError("the worker that made it died, most likely for lack of memory")
+        return error if isinstance(error, BaseException | None) else RuntimeError(str(error))
+
+    def result(self) -> Any:
+        """What the task returned."""
+        return self.inner.result()
+
+
 class OnDask:
     """Runs tasks on a Dask client's workers, one heavy task at a time on each."""
 
@@ -50,17 +77,18 @@ class OnDask:
 
     def submit(self, work: Work, task: Any) -> Any:
         """Start a task; ``pure=False`` since the digest, not Dask, decides what is the same."""
-        return self.client.submit(work, task, pure=False, retries=1)
+        return _OnDaskFuture(self.client.submit(work, task, pure=False))
 
     def wait(self, futures: list[Any]) -> list[Any]:
         """Wait for the first."""
         from distributed import wait
 
-        return list(wait(futures, return_when="FIRST_COMPLETED").done)
+        done = wait([future.inner for future in futures], return_when="FIRST_COMPLETED").done
+        return [future for future in futures if future.inner in done]
 
 
 @contextmanager
-def open_executor(workers: int | None, scheduler: str | None, memory_bytes: int) -> Iterator[Executor]:
+def open_executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
     """Workers on ``scheduler``'s cluster, ``workers`` local processes, or this process for ``workers=0``."""
     if scheduler is None and workers == 0:
         yield InProcess()

@@ -4,14 +4,14 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from operando.model.errors import ConfigurationError, OperandoError
 from operando.pipeline import codec, lock, logs, publish, raw, run, settings
 from operando.pipeline.clocks import check_clocks
+from operando.pipeline.events import Listener, Options, Report
 from operando.pipeline.index import LAYOUT, Index, layout_of
 from operando.pipeline.store import FRAMES_FILE, RESULTS
 
@@ -24,11 +24,11 @@ MEMORY_FILE = "raw.json"
 class Done:
     """What a run of an experiment did."""
 
-    report: run.Report
+    report: Report
     files: tuple[Path, ...]
 
 
-def bring_up_to_date(folder: Path, options: run.Options, tell: Callable[[run.Event], None], version: str) -> Done:
+def bring_up_to_date(folder: Path, options: Options, tell: Listener, version: str) -> Done:
     """Compute what is missing or stale in ``folder/results`` and publish it.
 
     Raises ``ConfigurationError`` for a wrong configuration and ``LockedError`` if another run holds the folder.
@@ -110,7 +110,7 @@ def _write_frames(results: Path, found: raw.RawFiles, pairs: list[str] | None = 
     codec.write_bytes(json.dumps(content | {"pair": pairs}).encode(), path)
 
 
-def _warnings(found: raw.RawFiles, report: run.Report) -> list[dict[str, str | None]]:
+def _warnings(found: raw.RawFiles, report: Report) -> list[dict[str, str | None]]:
     failed = {failure.file for failure in report.failures}
     sound = raw.RawFiles(tuple(frame for frame in found.frames if frame.key not in failed), ())
     sentences = [(failure.file, failure.text) for failure in found.failures] + list(check_clocks(sound))
@@ -165,15 +165,10 @@ def status(folder: Path) -> dict[str, Any]:
         return {"done": {}, "stale": [], "failed": [], "text": "nothing has been run yet"}
     index = Index(results)
     found = _find(project, results)
-    silent = run.Options(dry_run=True)
+    silent = Options(dry_run=True)
     coordinator = run.settle(project, found, index, silent, lambda event: None)
     done = Counter(node.step.name for node in coordinator.nodes if node.state == "done" and node.step.stored)
     failed = [{"step": e.step, "file": e.frame, "text": e.error} for e in index.entries.values() if e.error]
     failed += [{"step": "read", "file": f.file, "text": f.text} for f in found.failures]
     stale = [{"step": step, "file": frame, "why": why} for step, frame, why in coordinator.report.stale]
     return {"done": dict(done), "stale": stale, "failed": failed}
-
-
-def forced(options: run.Options, names: tuple[str, ...]) -> run.Options:
-    """Options that recompute the named steps."""
-    return replace(options, force=names)

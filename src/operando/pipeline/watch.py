@@ -21,7 +21,8 @@ from typing import Any
 
 from operando.model.configuration import Configuration
 from operando.model.errors import OperandoError
-from operando.pipeline import codec, experiment, quality, run, settings
+from operando.pipeline import codec, experiment, quality, settings
+from operando.pipeline.events import Event, Options
 from operando.pipeline.store import RESULTS, Results
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ Signature = tuple[int, int, int]
 
 def watch(
     folder: Path,
-    options: run.Options,
-    tell: Callable[[run.Event], None],
+    options: Options,
+    tell: Callable[[Event], None],
     version: str,
     *,
     every: float = 5.0,
@@ -193,8 +194,8 @@ class _Follower:
     def __init__(
         self,
         folder: Path,
-        options: run.Options,
-        tell: Callable[[run.Event], None],
+        options: Options,
+        tell: Callable[[Event], None],
         version: str,
         every: float,
         notify: str | None,
@@ -254,7 +255,7 @@ class _Follower:
             if self.state.quick_look is None or path == new[-1]:
                 quality.write_quick_look(self.folder, found)
                 self.state.quick_look = name
-            self.tell(run.Event("finished", "quick look", name))
+            self.tell(Event("finished", "quick look", name))
 
     # ---- running ------------------------------------------------------------------------------------------
 
@@ -274,7 +275,7 @@ class _Follower:
         self._account(taken, began, len(done.report.computed))
         self._raise_alarms()
 
-    def _tell(self, event: run.Event) -> None:
+    def _tell(self, event: Event) -> None:
         self.tell(event)
         if event.kind == "started" and event.step in {"reconstruct", "fit"}:
             self._say("working", f"{event.step} {Path(event.frame).name}{self._behind()}")

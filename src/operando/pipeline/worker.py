@@ -40,6 +40,7 @@ class Task:
     layout: arrays.Layout | None = None
     start: int = 0
     value_range: tuple[float, float] | None = None
+    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,35 @@ def _work_whole(task: Task, step: Step[Any, Any]) -> Outcome:
 
 def _work_in_slabs(task: Task, step: Step[Any, Any]) -> Outcome:
     layout = task.layout or _decide_layout(task, step)
-    if _marker(task, task.start).exists():
+    marker = _marker(task, layout)
+    if marker.exists():
         return Outcome(layout=layout)
     stop = min(task.start + layout.slab_rows, layout.rows)
     outputs = call(step, task.arguments, slice(task.start, stop) if step.cut else None)
     for target, contract, output in zip(task.targets, step.outputs, outputs, strict=True):
         part = _layout_of(contract, layout, integers=target.integers)
         if task.layout is None:
+            _forget_markers(task)
             arrays.create(target.path, output, part, task.digest)
         arrays.write_slab(target.path, task.start // contract.coarsening, output, part)
-    _marker(task, task.start).touch()
+    marker.touch()
     return Outcome(layout=layout, warnings=_warnings(outputs))
 
 
-def _marker(task: Task, start: int) -> Path:
-    """A file that says that a slab is whole."""
-    return task.targets[0].path.parent / f"{task.digest[:16]}.{start}.done"
+def _marker(task: Task, layout: arrays.Layout) -> Path:
+    """A file that says that a slab is whole; it holds only for a product laid out alike."""
+    name = f"{task.digest[:16]}.{digest.of_object(layout)[:8]}.{task.start}.done"
+    return task.targets[0].path.parent / name
+
+
+def markers_of(task: Task) -> list[Path]:
+    """The markers of all finished slabs of a task's product."""
+    return list(task.targets[0].path.parent.glob(f"{task.digest[:16]}.*.done"))
+
+
+def _forget_markers(task: Task) -> None:
+    for path in markers_of(task):
+        path.unlink(missing_ok=True)
 
 
 def _layout_of(contract: Contract, layout: arrays.Layout, *, integers: bool) -> arrays.Layout:

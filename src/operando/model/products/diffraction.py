@@ -24,6 +24,7 @@ CORRECTED = Contract(
     {
         "counts": Variable(("element", "channel"), "count", "raw, for Poisson weights"),
         "background": Variable(("element", "channel"), "count", "smooth part, escape lines included"),
+        "escape": Variable(("element", "channel"), "count", "the part of it that escape lines are", optional=True),
         "energy": Variable(("element", "channel"), "keV", "of the channel's middle, dead-time shift corrected"),
         "scale": Variable(("element",), "1", "real time / live time; multiply counts by it"),
         "good": Variable(("element",), "1", "false where this element can't be used in this spectrum"),

@@ -64,7 +64,11 @@ RESISTANCES = Contract(
         "delay": Variable(("jump",), "s", "time after the jump at which the voltage was read"),
         "current_jump": Variable(("jump",), "mA", "current after - current before", optional=True),
         "ohmic": Variable(
-            ("jump",), "ohm", "within 50 ms, or extrapolated to no delay against √t; NaN where samples are too rare", "std", optional=True
+            ("jump",),
+            "ohm",
+            "within 50 ms, or extrapolated to no delay against √t; NaN where samples are too rare",
+            "std",
+            optional=True,
         ),
         "slow": Variable(
             ("jump",), "ohm", "what the following minute adds: charge transfer and diffusion", "std", optional=True

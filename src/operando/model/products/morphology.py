@@ -10,7 +10,7 @@ _VOXEL = ("z", "y", "x")
 
 MOTION = Contract(
     "motion",
-    "rigid motion of the cell: a point p of the first scan is found at R(p - c) + c + t in this one, c the volume's middle",
+    "rigid motion: a point p of the first scan is found at R(p - c) + c + t in this one, c the volume's middle",
     {
         "translation": Variable(("axis",), "um", "t, along z, y, x", "std"),
         "rotation": Variable(("axis",), "rad", "rotation vector about z, y, x; R = exp of it", "std"),

@@ -1,0 +1,48 @@
+"""How a run is asked for, what it tells while it goes, and what it did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from operando.pipeline.raw import Failure
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run."""
+
+    workers: int | None = None
+    scheduler: str | None = None
+    memory_bytes: int | None = None
+    force: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened in a run, for progress and log."""
+
+    kind: Literal["planned", "started", "finished", "failed"]
+    step: str = ""
+    frame: str = ""
+    text: str = ""
+    seconds: float = 0.0
+
+
+Listener = Callable[[Event], None]
+
+
+@dataclass
+class Report:
+    """What a run did; ``stale`` holds step, frame and why of everything that had to be computed."""
+
+    computed: list[tuple[str, str]] = field(default_factory=list)
+    reused: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    stale: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def exit_status(self) -> int:
+        """0 done, 3 partly done."""
+        return 3 if self.failures else 0
