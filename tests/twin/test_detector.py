@@ -94,3 +94,12 @@ def test_same_stream_same_frame():
     mean = sensor.mean_counts(sensor.open_beam, 0.5, 1.0, True)
     assert np.array_equal(sensor.expose(mean, (3, 5)), sensor.expose(mean, (3, 5)))
     assert not np.array_equal(sensor.expose(mean, (3, 5)), sensor.expose(mean, (3, 6)))
+
+
+def test_phase_contrast_makes_fringes_that_conserve_light():
+    step = np.ones((90, 120), np.float32)
+    step[:, 60:] = 0.8
+    image = camera(phase_contrast_um2=3.0).image(step)
+    assert image[45, 59] == pytest.approx(1 + 3.0 / 2.5**2 * 0.2, rel=1e-5)
+    assert image[45, 60] == pytest.approx(0.8 - 3.0 / 2.5**2 * 0.2, rel=1e-5)
+    assert image.sum() == pytest.approx(step.sum(), rel=1e-6)

@@ -173,6 +173,31 @@ def test_other_formats_on_request(
     Configuration.model_validate(tomllib.loads((tmp_path / "out/operando.toml").read_text()))
 
 
+def test_cell_of_the_manual_is_a_cell(tmp_path: Path):
+    """The how-to's own cell: another reaction, electrolyte, geometry and beam."""
+    import re
+
+    from operando.twin.scenarios import settled
+    from operando.twin.world import World
+
+    manual = (SOURCE.parents[1] / "docs/how-to/simulate-your-cell.md").read_text(encoding="utf-8")
+    found = re.search(r"```toml\n(.*?)```", manual, re.DOTALL)
+    assert found
+    (tmp_path / "own.toml").write_text(found[1], encoding="utf-8")
+    world = World(settled(presets.load(tmp_path / "own.toml")))
+    # One mole of Li more in two moles of InLi: the catalogue's lattices give 10.8 cm³ at 25 °C.
+    assert world.cell.anode.reaction_cm3_per_mol == pytest.approx(10.8, abs=0.3)
+    state = world.state(world.protocol.length / 2)
+    assert 0.1 < state.alloyed_share < 1
+    names = set(
+        re.findall(r"`([a-z]+(?:-[a-z]+)+|glare|static|overlap|strain|paper|starved|composition|temperature)`", manual)
+    )
+    from operando.twin.scenarios import SCENARIOS
+
+    assert set(SCENARIOS) <= names
+    assert set(faults.FAULTS) <= names
+
+
 def test_plan_says_more_indium_makes_everything_harder():
     found = plan("demo")
     cavity = np.array([np.nan if v is None else v for v in found["curves"]["cavity_um"][1]])

@@ -75,10 +75,17 @@ class Camera:
         return chosen[: self.settings.hot_pixels], chosen[self.settings.hot_pixels :]
 
     def image(self, transmission: np.ndarray) -> np.ndarray:
-        """Transmission (one in the open beam) behind the slits, with optics' blur and glare."""
-        from scipy.ndimage import gaussian_filter
+        """Transmission (one in the open beam) behind the slits, with phase fringes, optics' blur and glare.
+
+        Fringes are those of the transport-of-intensity equation for one material, I = T - D ∇²T with D = z δ / μ
+        (Paganin et al., https://doi.org/10.1046/j.1365-2818.2002.01010.x).
+        """
+        from scipy.ndimage import gaussian_filter, laplace
 
         given = self.settings
+        if given.phase_contrast_um2:
+            strength = given.phase_contrast_um2 / given.pixel_um**2
+            transmission = np.clip(transmission - strength * laplace(transmission, mode="nearest"), 0, None)
         if self.slits is not None:
             transmission = transmission * self.slits
         sigma = given.blur_um / given.pixel_um

@@ -121,6 +121,9 @@ class Detector(Section):
     dark_counts: float = Field(100.0, ge=0)
     glare: float = Field(0.01, ge=0, lt=0.5, description="share of the open beam that long-tailed glare spreads")
     glare_radius_um: float = Field(300.0, gt=0)
+    phase_contrast_um2: float = Field(
+        0.0, ge=0, description="distance × δ / μ of the sample: bright and dark fringes at edges; 0 is none"
+    )
     blur_um: float = Field(1.5, ge=0, description="standard deviation of the optics' blur")
     ring_pattern: float = Field(0.003, ge=0, description="gain error of a pixel that the flat fields miss")
     flat_drift: float = Field(0.005, ge=0, description="drift of the beam profile between the flats")
