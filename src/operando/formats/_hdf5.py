@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from operando.formats._angles import to_radians
+from operando.formats._foreign import reason
 from operando.model.errors import BrokenFileError
 from operando.model.units import convert
 
@@ -20,7 +21,7 @@ SUFFIXES = (".nxs", ".nx", ".h5", ".hdf5", ".hdf")
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator["h5py.File"]:
-    """Open for reading; raises ``BrokenFileError`` for a truncated file or one that is still being written."""
+    """Open for reading; ``BrokenFileError`` for a file that is truncated, damaged or still being written."""
     import h5py
 
     try:
@@ -30,7 +31,12 @@ def open_hdf5(path: Path) -> Iterator["h5py.File"]:
     except OSError as error:
         raise BrokenFileError(path, _what_failed(str(error), path), "copy it again or leave it out") from None
     with file:
-        yield file
+        try:
+            yield file
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            # What h5py raises, one or the other, where the bytes of the file's structure are wrong.
+            found = f"the HDF5 file is damaged ({reason(error)})"
+            raise BrokenFileError(path, found, "copy it again or leave it out") from error
 
 
 def _what_failed(message: str, path: Path) -> str:
@@ -67,7 +73,7 @@ def _names(file: "h5py.File") -> Iterator[str]:
 def groups(parent: Any) -> Iterator[tuple[str, Any]]:
     """The groups directly below ``parent`` that can be reached."""
     for name in parent:
-        child = node(parent, name)
+        child = node(parent, name) if isinstance(name, str) else None
         if child is not None and hasattr(child, "keys"):
             yield name, child
 
@@ -103,11 +109,19 @@ def _link(group: Any, name: str) -> Any:
         return None
 
 
+def required_array(group: Any, name: str, path: Path) -> Any:
+    """The same, and it must be an array."""
+    found = required(group, name, path)
+    if not hasattr(found, "shape"):
+        raise BrokenFileError(path, f"{group.name.rstrip('/')}/{name} is no array", "leave the file out")
+    return found
+
+
 def first(group: Any, *names: str) -> Any:
     """The first of ``names`` that is there as a dataset, or ``None``."""
     for name in names:
         found = node(group, name)
-        if found is not None and not hasattr(found, "keys"):
+        if found is not None and hasattr(found, "shape"):
             return found
     return None
 

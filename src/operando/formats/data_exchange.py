@@ -46,7 +46,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
     warnings: list[str] = []
     with _hdf5.open_hdf5(path) as file:
         exchange = _hdf5.required(file, "exchange", path)
-        data = _stack(path, _hdf5.required(exchange, "data", path), None)
+        data = _stack(path, _hdf5.required_array(exchange, "data", path), None)
         parts, keys = _parts(path, exchange, data, warnings)
         counts = [part.shape[0] for part in parts]
         image_key = np.repeat(np.array(keys, np.int8), counts)

@@ -24,7 +24,7 @@ import xarray as xr
 from operando.formats import _hdf5, _spectra, _times
 from operando.model.errors import BrokenFileError
 from operando.model.reading import Kind, ReadOptions
-from operando.model.units import convert
+from operando.model.units import CANONICAL, convert
 
 NAME = "nexus_spectra"
 TITLE = "NeXus energy-dispersive spectra (HDF5: instrument/detector/data, live_time, energy)"
@@ -122,19 +122,24 @@ def _quantity(path: Path, group: Any, shape: tuple[int, ...], quantity: str, *na
 
 def _values(path: Path, dataset: Any, shape: tuple[int, ...], quantity: str) -> np.ndarray:
     """The numbers of a dataset, converted to our unit and repeated to ``shape``."""
-    default = {"duration": "s", "diffraction_angle": "deg", "energy": "keV"}.get(quantity, "")
-    named = _hdf5.unit(dataset) or default
     if dataset.dtype.kind not in "uif":
         raise BrokenFileError(path, f"{dataset.name} is {dataset.dtype}, not numbers", "leave the file out")
-    values = np.asarray(dataset[()], float)
+    values = np.asarray(dataset[()], float) * _factor(path, dataset, quantity)
     if values.ndim == 1 and len(shape) == 2 and values.size == shape[0] != shape[1]:
         values = values[:, np.newaxis]
     try:
-        return np.broadcast_to(values * float(convert(1.0, named, quantity)), shape).copy()
-    except (TypeError, AttributeError):
-        raise BrokenFileError(path, f"{dataset.name} is in {named!r}", f"give its {quantity} a fitting unit") from None
+        return np.broadcast_to(values, shape).copy()
     except ValueError:
         raise BrokenFileError(path, f"{dataset.name} has shape {values.shape}, needed {shape}", "mend it") from None
+
+
+def _factor(path: Path, dataset: Any, quantity: str) -> float:
+    """What one of the dataset's units is in ours, which is also meant where it names none."""
+    named = _hdf5.unit(dataset) or CANONICAL[quantity]
+    try:
+        return float(convert(1.0, named, quantity))
+    except (TypeError, AttributeError, ValueError):
+        raise BrokenFileError(path, f"{dataset.name} is in {named!r}", f"give its {quantity} a fitting unit") from None
 
 
 def _coefficients(path: Path, detector: Any, elements: int, channels: int, warnings: list[str]) -> np.ndarray:
@@ -143,9 +148,7 @@ def _coefficients(path: Path, detector: Any, elements: int, channels: int, warni
         values = np.atleast_2d(np.asarray(given[()], float))
         if values.shape[0] not in {1, elements} or values.ndim != 2:
             raise BrokenFileError(path, f"{given.name} has shape {values.shape} for {elements} elements", "mend it")
-        factor = (
-            _values(path, given, given.shape, "energy").ravel()[0] / values.ravel()[0] if values.ravel()[0] else 1.0
-        )
+        factor = _factor(path, given, "energy")
         return np.broadcast_to(values * factor, (elements, values.shape[1])).copy()
     energy = _hdf5.first(detector, "energy")
     if energy is None:

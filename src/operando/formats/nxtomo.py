@@ -119,7 +119,7 @@ def _data(frames: _Frames) -> Any:
     found = _hdf5.first(frames.detector, "data")
     data = found if found is not None else _hdf5.first(frames.entry, "data/data")
     if data is None:
-        data = _hdf5.required(frames.detector, "data", frames.path)
+        data = _hdf5.required_array(frames.detector, "data", frames.path)
     if data.ndim != 3 or 0 in data.shape or data.dtype.kind not in "uif":
         found = f"{data.name} is {data.dtype} of shape {data.shape}, not a stack of frames"
         raise BrokenFileError(frames.path, found, "leave the file out")
@@ -144,7 +144,7 @@ def _image_keys(frames: _Frames) -> np.ndarray:
 def _angles(frames: _Frames, keys: np.ndarray) -> np.ndarray:
     dataset = _hdf5.first(frames.entry, "sample/rotation_angle", "data/rotation_angle")
     if dataset is None:
-        dataset = _hdf5.required(frames.entry, "sample/rotation_angle", frames.path)
+        dataset = _hdf5.required_array(frames.entry, "sample/rotation_angle", frames.path)
     given, said = _hdf5.angles_rad(dataset, frames.path)
     frames.warnings += said
     projections = keys == PROJECTION
