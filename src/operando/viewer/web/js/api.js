@@ -61,26 +61,32 @@ export class Planes {
   }
 }
 
-/** Runs one job at a time; while it runs only the latest next one waits. */
+/** Runs one job at a time; while it runs only the latest next one waits, and earlier ones are dropped for it. */
 export class Latest {
   constructor() {
     this.running = false;
     this.next = null;
   }
 
-  async run(job) {
-    if (this.running) {
-      this.next = job;
-      return;
-    }
+  /** Resolves when the job, or the one that took its place, is done. */
+  run(job) {
+    if (!this.running) return this.#now(job);
+    return new Promise((resolve, reject) => {
+      const dropped = this.next;
+      this.next = { job, resolve, reject };
+      if (dropped) this.next.resolve = (value) => { dropped.resolve(value); resolve(value); };
+    });
+  }
+
+  async #now(job) {
     this.running = true;
     try {
       await job();
     } finally {
       this.running = false;
-      const next = this.next;
+      const { next } = this;
       this.next = null;
-      if (next) this.run(next);
+      if (next) this.#now(next.job).then(next.resolve, next.reject);
     }
   }
 }

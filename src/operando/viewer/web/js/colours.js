@@ -4,7 +4,8 @@
 const PHASES = { void: "#56b4e9", electrolyte: "#b8b8b8", anode: "#e69f00", cathode: "#009e73" };
 const OTHERS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
-const GAIN = "#ff8c1a", LOSS = "#3d8bfd", UNKNOWN = "#d020c0";
+const GAIN = "#ff8c1a", LOSS = "#3d8bfd";
+export const UNKNOWN = "#d020c0";
 
 export function phaseColour(name, place) { return PHASES[name] ?? OTHERS[place % OTHERS.length]; }
 

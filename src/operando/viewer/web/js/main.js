@@ -2,7 +2,7 @@
 
 import { Latest } from "./api.js";
 import { cellChart, curveChart, spectrumChart } from "./charts.js";
-import { CHANGE_LEGEND, phaseLegend, showLegend } from "./colours.js";
+import { CHANGE_LEGEND, UNKNOWN, phaseLegend, showLegend } from "./colours.js";
 import { Compare } from "./compare.js";
 import { openExport } from "./export.js";
 import { AXES, extent, lengthText, distance, middle } from "./geometry.js";
@@ -43,8 +43,9 @@ class App {
     const stop = this.stops[Math.min(Math.max(number, 0), this.stops.length - 1)];
     if (!stop) return Promise.resolve();
     this.coarse = coarse;
+    this.drawn = null;
     this.state.set({ scan: stop.scan, spectrum: stop.spectrum });
-    return this.drawn;
+    return this.drawn ?? this.updateTime();
   }
 
   goToSpectrum(number) {
@@ -219,7 +220,7 @@ class App {
     $("measure").setAttribute("aria-pressed", String(state.get("measuring")));
     const ruler = state.get("ruler");
     $("length").value = ruler?.ends.length === 2 ? lengthText(distance(...ruler.ends)) : state.get("measuring") ? "click two points" : "";
-    const legend = { labels: phaseLegend(source.overview.phases), change: CHANGE_LEGEND, trust: [["not trusted", "#d020c0"]] }[state.get("overlay")] ?? [];
+    const legend = { labels: phaseLegend(source.overview.phases), change: CHANGE_LEGEND, trust: [["not trusted", UNKNOWN]] }[state.get("overlay")] ?? [];
     showLegend($("legend"), legend);
     if (state.get("overlay") === "change") $("legend").append(`since scan ${state.get("reference")}`);
   }
@@ -272,8 +273,6 @@ class App {
     this.playing = playing ? setInterval(() => this.goTo((this.stop + 1) % this.stops.length, true), 200) : null;
     $("play").textContent = playing ? "⏸" : "▶";
     if (!playing) this.goTo(this.stop);
-    this.coarse = playing;
-    if (!playing) this.updateTime();
   }
 
   setTheme(theme) {
@@ -340,11 +339,7 @@ class App {
   listenToControls() {
     const { state } = this;
     $("time").addEventListener("input", (event) => measured(event, this.goTo(Number(event.target.value), true)));
-    $("time").addEventListener("change", (event) => {
-      this.coarse = false;
-      this.goTo(Number(event.target.value));
-      measured(event, this.updateTime());
-    });
+    $("time").addEventListener("change", (event) => measured(event, this.goTo(Number(event.target.value), false)));
     for (const [id, k] of [["low", 0], ["high", 1]]) {
       $(id).addEventListener("change", () => {
         const window = [...state.get("window")];

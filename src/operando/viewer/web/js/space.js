@@ -1,6 +1,6 @@
 // The volume in three dimensions, drawn by niivue, which is loaded only when this view is opened.
 
-import { phaseColour, phaseLegend, showLegend } from "./colours.js";
+import { UNKNOWN, phaseColour, phaseLegend, showLegend } from "./colours.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -54,15 +54,17 @@ export class Space {
     return niivue;
   }
 
-  /** Electrolyte is clear, so that anode and cavities show. */
+  /** Electrolyte and what is unknown are clear, so that anode and cavities show. */
   #labels() {
-    const { phases } = this.app.source.overview, names = ["outside", ...phases], table = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: names };
-    phases.forEach((name, place) => {
-      const colour = phaseColour(name, place);
+    const { phases } = this.app.source.overview, table = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: ["outside"] };
+    const add = (label, name, colour, alpha) => {
       [["R", 1], ["G", 3], ["B", 5]].forEach(([channel, at]) => table[channel].push(parseInt(colour.slice(at, at + 2), 16)));
-      table.A.push(name === "electrolyte" ? 12 : 255);
-      table.I.push(place + 1);
-    });
+      table.A.push(alpha);
+      table.I.push(label);
+      table.labels.push(name);
+    };
+    phases.forEach((name, place) => add(place + 1, name, phaseColour(name, place), name === "electrolyte" ? 4 : 255));
+    add(255, "unknown", UNKNOWN, 6);
     return table;
   }
 
