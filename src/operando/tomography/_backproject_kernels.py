@@ -31,7 +31,32 @@ def spread(
 
 
 @numba.njit(cache=True, nogil=True)
-def mean_along_rays(
+def share_outside(
+    columns: int,
+    weights: np.ndarray,
+    cosines: np.ndarray,
+    sines: np.ndarray,
+    centre: float,
+    image: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Write into rows ``first:last`` of ``image`` the share of each voxel's rays that pass beside the detector."""
+    middle = (image.shape[0] - 1) / 2
+    total = weights.sum()
+    for y in range(first, last):
+        for x in range(image.shape[1]):
+            image[y, x] = 0
+        for angle in range(len(weights)):
+            start = centre + (y - middle) * sines[angle] - middle * cosines[angle] + 0.5
+            for x in range(image.shape[1]):
+                column = int(np.floor(start + x * cosines[angle]))
+                if column < 0 or column >= columns:
+                    image[y, x] += weights[angle] / total
+
+
+@numba.njit(cache=True, nogil=True)
+def add_along_rays(
     projections: np.ndarray,
     weights: np.ndarray,
     cosines: np.ndarray,
@@ -41,22 +66,17 @@ def mean_along_rays(
     first: int,
     last: int,
 ) -> None:
-    """Write into rows ``first:last`` of ``image`` the weighted mean of the rays that cross each voxel.
-
-    A ray beside the detector was not measured and counts as 1, that is as not to be trusted.
-    """
+    """Add to rows ``first:last`` of ``image`` the weighted mean of the rays that cross each voxel."""
     columns = projections.shape[1]
     middle = (image.shape[0] - 1) / 2
     total = weights.sum()
-    for y in range(first, last):
-        for x in range(image.shape[1]):
-            image[y, x] = 0
-        for angle in range(projections.shape[0]):
-            weight = weights[angle] / total
+    for angle in range(projections.shape[0]):
+        if not projections[angle].any():
+            continue
+        weight = weights[angle] / total
+        for y in range(first, last):
             start = centre + (y - middle) * sines[angle] - middle * cosines[angle] + 0.5
             for x in range(image.shape[1]):
                 column = int(np.floor(start + x * cosines[angle]))
                 if column >= 0 and column < columns:
                     image[y, x] += weight * projections[angle, column]
-                else:
-                    image[y, x] += weight

@@ -14,6 +14,8 @@ from operando.model.step import Setting, step
 from operando.tomography._frames import file_of
 from operando.tomography.angles import check_angles, coverage, is_full_turn
 
+TAPER = 0.1
+"""Share of the half width over which the window falls to 0: what it touches is no longer the same at all angles."""
 LEAST_STD = 0.01
 """No centre is known better than this (px): interpolation and the detector's own distortion."""
 
@@ -120,6 +122,8 @@ def estimate_centre(
             f"{file}: the angles cover {np.degrees(coverage(checked)):.1f}° only, too little to find the centre of "
             "rotation; give tomography.centre in pixels."
         )
+    if not np.isfinite(sinogram).all():
+        return None
     even = _half_turns(np.asarray(sinogram, float), checked)
     found = [_from_symmetry(half, step, search) for half, step in even]
     usable = [f for f in found if f is not None]
@@ -162,7 +166,8 @@ def _from_symmetry(first: np.ndarray, second: np.ndarray, search: float) -> tupl
         half = min(middle, columns - 1 - middle)
         part = slice(int(np.ceil(middle - half)), int(np.floor(middle + half)) + 1)
         # The window is centred on the axis itself: one centred on a pixel pulls the result towards it.
-        shape = np.cos(0.5 * np.pi * (np.arange(part.start, part.stop) - middle) / (half + 1)) ** 0.5
+        away = np.abs(np.arange(part.start, part.stop) - middle) / (half + 1)
+        shape = np.sin(0.5 * np.pi * np.minimum((1 - away) / TAPER, 1)) ** 2
         score = _agreement(first[:, part] * shape, second[:, part] * shape)
         found = _best_shift(*score, middle - part.start, reach)
         if found is None:
@@ -174,38 +179,52 @@ def _from_symmetry(first: np.ndarray, second: np.ndarray, search: float) -> tupl
     return None if found is None else (middle, found[1])
 
 
-def _agreement(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float, int]:
+def _agreement(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float]:
     """Spectrum W whose real transform at 2c is the mismatch of projections and mirrored projections, less a constant.
 
     Measured partners are compared directly. Over half a turn the sinogram and its mirror image are joined to a
     full turn; where they fit, their transform is empty in the double wedge |n| > 2πfR (Vo et al. 2014,
-    doi:10.1364/OE.22.019078). Also returns the constant and the number of values compared.
+    doi:10.1364/OE.22.019078). Each frequency counts as much as its signal stands above the noise. Also returns
+    the variance of the mismatch's slope that the noise makes.
     """
-    columns = first.shape[1]
+    angles, columns = first.shape
     length = fft.next_fast_len(2 * columns, real=True)
-    waves = fft.rfft(first, length, axis=1)
     frequency = fft.rfftfreq(length)
+    one = fft.rfft(first, length, axis=1)
+    power = np.mean(np.abs(one) ** 2, axis=0)
+    floor = float(np.median(power[frequency > 0.4]))
+    signal = np.maximum(power - floor, 0) * (frequency > 1 / columns)
+    omega = 2 * np.pi * frequency
     if len(second):
-        others = fft.rfft(second, length, axis=1)
-        used = frequency > 2 / columns
-        constant = float((np.abs(waves[:, used]) ** 2 + np.abs(others[:, used]) ** 2).sum())
-        return np.where(used, -(waves * others).sum(0), 0), constant, int(used.sum()) * len(first)
-    angles = len(first)
+        product, expected, noise, twice = -one * fft.rfft(second, length, axis=1), signal[None], floor, 1
+        counted = angles
+    else:
+        product, expected = _joined(one, signal, columns, frequency)
+        noise, twice, counted = angles * floor, 2, 1
+    weight = expected / np.maximum(expected + noise, 1e-300)
+    variance = np.sum(omega**2 * weight**2 * (2 * expected * noise + noise**2)) * 8 * twice * counted
+    return (weight * product).sum(0), float(variance)
+
+
+def _joined(
+    waves: np.ndarray, signal: np.ndarray, columns: int, frequency: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Product of the half-turn sinogram's and its mirror image's harmonics, and the power expected in the wedge."""
+    angles = len(waves)
     harmonics = fft.fft(waves, 2 * angles, axis=0)
     order = fft.fftfreq(2 * angles, 1 / (2 * angles))
-    wedge = (np.abs(order)[:, None] > 2 * np.pi * frequency * columns / 2 * 1.02 + 4) & (frequency > 1 / columns)
+    wedge = np.abs(order)[:, None] > 2 * np.pi * frequency * columns / 2 * 1.02 + 4
     wedge[angles] = False
     mirrored = harmonics[-np.arange(2 * angles)]
     sign = np.where(order % 2 == 0, 1.0, -1.0)[:, None]
-    constant = float((wedge * (np.abs(harmonics) ** 2 + np.abs(mirrored) ** 2)).sum())
-    return (wedge * sign * harmonics * mirrored).sum(0), constant, int(wedge.sum())
+    # Half a turn alone ends in two steps; the transform of a step falls like 1/n.
+    step = 2 * (angles / (np.pi * np.maximum(np.abs(order), 1))) ** 2
+    return sign * harmonics * mirrored, wedge * signal * step[:, None]
 
 
-def _best_shift(
-    spectrum: np.ndarray, constant: float, count: int, middle: float, reach: float
-) -> tuple[float, float] | None:
-    """Minimise constant + 2 Re Σ W e^{2iωc} over centres within ``reach`` of ``middle``; value and curvature's std."""
-    if count == 0 or not np.any(spectrum):
+def _best_shift(spectrum: np.ndarray, variance: float, middle: float, reach: float) -> tuple[float, float] | None:
+    """Minimise 2 Re Σ W e^{2iωc} over centres within ``reach`` of ``middle``; value and its standard deviation."""
+    if not np.any(spectrum):
         return None
     length = 2 * (len(spectrum) - 1)
     omega = 2 * np.pi * np.arange(len(spectrum)) / length
@@ -222,6 +241,4 @@ def _best_shift(
         if curvature <= 0:
             return None
         best -= float(np.clip(slope / curvature, -0.25, 0.25))
-    remaining = constant + 2 * float(np.sum((spectrum * np.exp(2j * omega * best)).real))
-    variance = 2 * max(remaining, 0.0) / count / curvature
-    return best, float(np.sqrt(variance))
+    return best, float(np.sqrt(variance) / curvature)

@@ -24,6 +24,9 @@ from operando.tomography._threads import over_pieces, split
 STARVED_FACTOR = 3.0
 """A ray is starved below this many times (noise + glare level): interface, section 4."""
 
+ZINGER_LIMIT = 1e-3
+"""More zingers than this share of the pixels are no zingers."""
+
 
 class NormaliseParameters(Parameters):
     """How projections become transmissions."""
@@ -173,6 +176,8 @@ def _mend(
         found = remove_zingers(
             transmission, noise, shot, params.zinger_sigmas, params.zinger_least, 0, len(transmission)
         )
-        if found:
-            said.append(f"{found} zingers were replaced.")
+        if found > ZINGER_LIMIT * transmission.size:
+            said.append(
+                "More than one pixel in a thousand was replaced as a zinger; see steps.normalise.zinger_sigmas."
+            )
     return said

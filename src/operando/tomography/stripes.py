@@ -6,7 +6,7 @@ import numpy as np
 
 KNOTS = 6
 """Levels of attenuation at which a column's offset is estimated: a faulty gain grows with attenuation."""
-LEAST_ANGLES = 40
+LEAST_ANGLES = 60
 """Angles that a median needs."""
 
 
@@ -31,8 +31,10 @@ def subtract_offsets(sinogram: np.ndarray, width: int = 9, sigmas: float = 3.0) 
     groups = min(KNOTS, max(1, len(sinogram) // LEAST_ANGLES))
     edges = np.linspace(0, len(sinogram), groups + 1).round().astype(int)
     offset, level = np.empty((2, sinogram.shape[1], groups), np.float32)
+    overall = _offset(residual.copy(), sigmas)
+    residual -= overall[:, None]
     for place, (first, last) in enumerate(pairwise(edges)):
-        offset[:, place] = _offset(residual[:, first:last], sigmas)
+        offset[:, place] = overall + _offset(residual[:, first:last], sigmas)
         middle = keys[:, (first + last) // 2] & np.uint64(0xFFFFFFFF)
         level[:, place] = np.take_along_axis(smooth, middle.astype(np.int64)[:, None], axis=1)[:, 0]
     corrected = sinogram.copy()

@@ -1,5 +1,7 @@
 """How far a reconstruction can be trusted: the share of starved rays through each voxel, and its noise."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from operando.tomography._threads import over_pieces, split
@@ -15,21 +17,33 @@ def starved_share(starved: np.ndarray, angles: np.ndarray, centre: float) -> np.
     ``starved`` (row, angle, column), rows a multiple of four but for the last slab; returns float32
     (z_coarse, y_coarse, x_coarse) between 0 and 1. A ray beside the detector counts as starved.
     """
-    from operando.tomography._backproject_kernels import mean_along_rays
+    from operando.tomography._backproject_kernels import add_along_rays
 
-    coarse, mean_angles, weights = _binned(starved, angles)
-    columns = -(-starved.shape[2] // COARSE)
-    shares = np.empty((len(coarse), columns, columns), np.float32)
-    cosines, sines = mean_angles
-    pieces = [(row, a, b) for row in range(len(coarse)) for a, b in split(columns, 8)]
+    coarse, (cosines, sines), weights = _binned(starved, angles)
+    columns = coarse.shape[2]
     middle = (columns - 1) / 2 + (centre - (starved.shape[2] - 1) / 2) / COARSE
+    outside = _share_outside(columns, weights.tobytes(), cosines.tobytes(), sines.tobytes(), middle)
+    shares = np.repeat(outside[None], len(coarse), axis=0)
+    pieces = [(row, a, b) for row in np.flatnonzero(coarse.any((1, 2))) for a, b in split(columns, 8)]
 
     def work(piece: int) -> None:
         row, first, last = pieces[piece]
-        mean_along_rays(coarse[row], weights, cosines, sines, middle, shares[row], first, last)
+        add_along_rays(coarse[row], weights, cosines, sines, middle, shares[row], first, last)
 
     over_pieces(work, len(pieces))
     return shares
+
+
+@lru_cache(maxsize=2)
+def _share_outside(columns: int, weights: bytes, cosines: bytes, sines: bytes, middle: float) -> np.ndarray:
+    """Share of each coarse voxel's rays that no column measured: it depends on the geometry only."""
+    from operando.tomography._backproject_kernels import share_outside
+
+    image = np.empty((columns, columns), np.float32)
+    pieces = split(columns, 16)
+    tables = [np.frombuffer(table) for table in (weights, cosines, sines)]
+    over_pieces(lambda piece: share_outside(columns, *tables, middle, image, *pieces[piece]), len(pieces))
+    return image
 
 
 def _binned(starved: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:

@@ -1,0 +1,131 @@
+"""What is wrong with a scan is said in one sentence that names the file."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from phantoms import disc, scan_of, sinogram
+
+from operando.model.errors import BrokenFileError, ConfigurationError, OperandoError
+from operando.tomography import reconstruct_sinograms
+from operando.tomography.centre import estimate_centre
+from operando.tomography.linearise import LineariseParameters, linearise
+from operando.tomography.normalise import NormaliseParameters, normalise
+from operando.tomography.reconstruct import pixel_of
+
+ANGLES = np.arange(60) * np.pi / 60
+
+
+@pytest.fixture
+def scan() -> xr.Dataset:
+    data = np.exp(-sinogram([disc(20, 0.02)], ANGLES, 64, 31.0))[:, None].repeat(3, 1)
+    return scan_of(data, ANGLES, flux=20000)
+
+
+def without(scan: xr.Dataset, key: int) -> xr.Dataset:
+    return scan.isel(frame=np.flatnonzero(scan["image_key"].values != key))
+
+
+def test_a_scan_without_flats_or_projections_is_refused(scan: xr.Dataset) -> None:
+    with pytest.raises(BrokenFileError, match=r"scan_0001.nxs: it holds no flat fields"):
+        normalise(without(scan, 1), None, NormaliseParameters())
+    with pytest.raises(BrokenFileError, match=r"scan_0001.nxs: it holds no projections"):
+        normalise(without(scan, 0), None, NormaliseParameters())
+
+
+def test_flats_that_are_zero_are_refused(scan: xr.Dataset) -> None:
+    counts = scan["counts"].values.copy()
+    counts[scan["image_key"].values == 1] = 0
+    with pytest.raises(BrokenFileError, match="flat fields are not above its dark fields"):
+        normalise(scan.assign(counts=scan["counts"].copy(data=counts)), None, NormaliseParameters())
+
+
+def test_missing_angles_are_refused(scan: xr.Dataset) -> None:
+    angles = scan["rotation_angle"].values.copy()
+    angles[-3:] = np.nan
+    with pytest.raises(BrokenFileError, match="3 of 60 projections have no rotation angle"):
+        normalise(scan.assign(rotation_angle=scan["rotation_angle"].copy(data=angles)), None, NormaliseParameters())
+
+
+def test_degrees_taken_for_radians_are_noticed() -> None:
+    data = np.zeros((1, 180, 32), np.float32)
+    with pytest.raises(OperandoError, match="degrees taken for radians"):
+        reconstruct_sinograms(data, np.arange(180.0), 15.5)
+
+
+@pytest.mark.parametrize(
+    ("data", "angles", "centre", "said"),
+    [
+        (np.zeros((1, 5, 32)), np.arange(4) / 2, 15.5, "5 projections but 4 angles"),
+        (np.zeros((5, 32)), np.arange(5) / 2, 15.5, "2 dimensions"),
+        (np.full((1, 5, 32), np.nan), np.arange(5) / 2, 15.5, "NaN"),
+        (np.zeros((1, 5, 32)), np.arange(5) / 2, 40.0, "outside the 32 columns"),
+        (np.zeros((1, 5, 32)), np.arange(5) / 2, np.nan, "outside the 32 columns"),
+        (np.zeros((1, 5, 32)), [0, 1, np.nan, 2, 3], 15.5, "1 of 5 rotation angles are missing"),
+    ],
+)
+def test_wrong_arrays_are_refused(data: np.ndarray, angles: np.ndarray, centre: float, said: str) -> None:
+    with pytest.raises(OperandoError, match=said):
+        reconstruct_sinograms(data.astype(np.float32), np.asarray(angles, float), centre)
+
+
+def test_an_unknown_filter_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="filter = 'rampp' is unknown; use one of ramp"):
+        reconstruct_sinograms(np.zeros((1, 5, 32), np.float32), np.arange(5) / 2, 15.5, "rampp")
+
+
+def test_too_few_angles_give_no_centre() -> None:
+    with pytest.raises(OperandoError, match=r"the angles cover 90\.0° only"):
+        estimate_centre(np.zeros((90, 32)), np.arange(90) * np.pi / 180)
+
+
+def test_no_pixel_size_is_said(scan: xr.Dataset) -> None:
+    with pytest.raises(ConfigurationError, match=r"scan_0001.nxs: it has no pixel size"):
+        pixel_of(scan, None)
+
+
+def test_dead_pixels_zingers_and_nan_are_mended_and_flagged() -> None:
+    rng = np.random.default_rng(3)
+    clean = np.exp(-sinogram([disc(20, 0.02)], ANGLES, 64, 31.0))[:, None].repeat(3, 1)
+    scan = scan_of(clean, ANGLES, flux=20000)
+    counts = scan["counts"].values.astype(np.float32)
+    counts[:, 1, 20] = 0
+    counts[:, 2, 50] = 65535
+    counts[30, 0, 10] = np.nan
+    struck = rng.integers(12, 68, 20), rng.integers(0, 3, 20), rng.integers(2, 62, 20)
+    counts[struck] += 30000
+    counts[2, 0, 33] += 30000
+    found = normalise(scan.assign(counts=scan["counts"].copy(data=counts)), None, NormaliseParameters())
+    assert np.abs(found["transmission"].values - clean).max() < 0.1
+    assert bool(found["starved"][20, 0, 10])
+    assert len(found.attrs["warnings"]) == 3
+
+
+def test_negative_after_dark_is_kept_and_flagged() -> None:
+    data = np.full((60, 3, 64), 0.001)
+    scan = scan_of(data, ANGLES, flux=10000, read_noise=30.0)
+    found = normalise(scan, None, NormaliseParameters(zingers=False))
+    assert (found["transmission"].values < 0).any()
+    assert found["starved"].values[found["transmission"].values <= 0].all()
+    assert np.isfinite(linearise(found, None, LineariseParameters())["attenuation"].values).all()
+
+
+def test_flats_are_interpolated_in_time_and_scaled_with_the_ring_current() -> None:
+    frames, rows, columns = 12, 2, 16
+    key = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1])
+    time = np.arange(frames) * 10.0
+    current = 100 - 0.5 * np.arange(frames)
+    beam = (1000 + 2 * time)[:, None, None] * np.ones((rows, columns))
+    counts = beam * (current / current[key == 1].mean())[:, None, None] * np.where(key == 0, 0.5, 1.0)[:, None, None]
+    scan = scan_of(np.zeros((1, rows, columns)), np.zeros(1), flats=1).isel(frame=slice(0, 0))
+    scan = xr.Dataset(
+        {
+            "counts": (("frame", "row", "column"), counts.astype(np.float32), {"units": "count"}),
+            "image_key": ("frame", key, {"units": "1"}),
+            "rotation_angle": ("frame", np.linspace(0, 1, frames), {"units": "rad"}),
+            "frame_time": ("frame", np.datetime64("2020-01-01", "ns") + (time * 1e9).astype("timedelta64[ns]")),
+            "ring_current": ("frame", current, {"units": "mA"}),
+        },
+        attrs=scan.attrs,
+    )
+    found = normalise(scan, None, NormaliseParameters(zingers=False))
+    np.testing.assert_allclose(found["transmission"].values, 0.5, rtol=1e-5)
