@@ -217,3 +217,25 @@ def test_a_relaxation_is_split_from_the_ohmic_part():
     jump = resistances(*curve([record])).isel(jump=-1)
     assert float(jump["ohmic"]) == pytest.approx(400.0, rel=0.02)
     assert float(jump["slow"]) == pytest.approx(slow_ohm * (1 - np.exp(-60 / decay)), rel=0.02)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, -0.1, 0.01, -0.02]), min_size=1, max_size=40),
+    st.sampled_from([0.0, 0.001, 1.0, 30.0, 4000.0]),
+    st.integers(0, 1000),
+)
+def test_any_record_has_steps_that_hold_its_charge(currents, every, seed):
+    rng = np.random.default_rng(seed)
+    seconds = np.cumsum(every * rng.uniform(0.5, 1.5, len(currents)))
+    record = cycler_file([(1.0, 0.1)]).isel(sample=np.zeros(len(currents), int))
+    record = record.assign(
+        time=("sample", at(seconds)),
+        current=("sample", np.array(currents), {"units": "mA"}),
+        voltage=("sample", 3 + rng.normal(size=len(currents)), {"units": "V"}),
+    )
+    found, protocol = curve([record])
+    assert float(protocol["charge"].sum()) == pytest.approx(float(found["charge"][-1]), abs=1e-9)
+    assert found["step"].values[-1] == protocol.sizes["step"] - 1
+    cycles(found, protocol)
+    resistances(found, protocol)

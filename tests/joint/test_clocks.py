@@ -38,6 +38,7 @@ def test_the_offset_is_found_and_said_but_not_applied(offset):
     assert float(found["best_high"][0]) >= offset - 120
     said = " ".join(found.attrs["warnings"])
     assert ("Nothing was shifted" in said) == (offset != 0.0)
+    assert ("about 1 h as between time zones" in said) == (offset == 3600.0)
     assert timeline["start"].values[0] == at(8000.0 + offset)
 
 

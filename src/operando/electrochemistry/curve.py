@@ -72,15 +72,8 @@ def curve(
     seconds = (time - time[0]).astype("int64") * 1e-9
     early, late, variance, rule = _charges(merged, seconds)
     stretch, gap_sentences = _stretches(merged, time, seconds, params.gap_s)
-    number, kinds = find_steps(
-        seconds,
-        merged.voltage,
-        merged.current,
-        stretch,
-        params.rest_fraction,
-        params.level_change,
-        params.hold_tolerance_v,
-    )
+    thresholds = (params.rest_fraction, params.level_change, params.hold_tolerance_v)
+    number, kinds = find_steps(seconds, merged.voltage, merged.current, stretch, *thresholds)
     charge = np.concatenate([[0.0], np.cumsum(early + late)])
     offset_std = params.offset_std_fraction * float(np.abs(merged.current).max())
     table = _protocol_columns(number, seconds, merged.current, early, late)
@@ -92,23 +85,17 @@ def curve(
     theory = theoretical_capacity(cathode_mass_mg, active_fraction, capacity_mAh_per_g)
     warnings = [*merged.warnings, *gap_sentences, *_own_charge_warnings(merged, charge, rule)]
     warnings += capacity_warnings(merged.voltage, merged.current, table, np.array(kinds), theory)
-    return (
-        CURVE.new(
-            time=time,
-            voltage=merged.voltage,
-            current=merged.current,
-            charge=charge,
-            step=number,
-            stretch=stretch,
-            attrs={
-                "current_gain_std": params.gain_std,
-                "current_offset_std_mA": offset_std,
-                "integration": rule,
-                "warnings": warnings,
-            },
-        ),
-        _protocol(kinds, cycle, time, table),
+    about = {
+        "current_gain_std": params.gain_std,
+        "current_offset_std_mA": offset_std,
+        "integration": rule,
+        "warnings": warnings,
+    }
+    voltage, current = merged.voltage, merged.current
+    found = CURVE.new(
+        attrs=about, time=time, voltage=voltage, current=current, charge=charge, step=number, stretch=stretch
     )
+    return found, _protocol(kinds, cycle, time, table)
 
 
 def _charges(merged: Merged, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Rule]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from operando.electrochemistry.energy import energy_row, step_energy
 from operando.electrochemistry.geometry import pellet_area_cm2
-from operando.electrochemistry.jumps import TIME_TOLERANCE_S, jump_at
+from operando.electrochemistry.jumps import TIME_TOLERANCE_S, Jump, all_jumps
 from operando.electrochemistry.steps import noise_of
 from operando.electrochemistry.theory import active_grams, theoretical_capacity
 from operando.model.parameters import Parameters
@@ -45,8 +45,8 @@ def cycles(
     the cycle's charge; NaN if no sample follows within ``longest_delay_s``.
     """
     theory = theoretical_capacity(cathode_mass_mg, active_fraction, capacity_mAh_per_g)
-    energy = step_energy(curve, protocol.sizes["step"])
-    rows = [_row(curve, protocol, energy, int(number), theory, params) for number in full_cycles(protocol)]
+    energy, jumps = step_energy(curve, protocol.sizes["step"]), _jumps(curve)
+    rows = [_row(curve, protocol, energy, jumps, int(number), theory, params) for number in full_cycles(protocol)]
     columns = {name: np.array([row[name] for row in rows], float) for name in _NAMES}
     columns["capacity"] = columns["discharge"] / active_grams(cathode_mass_mg, active_fraction)
     columns["areal_capacity"] = columns["discharge"] / (pellet_area_cm2(bore_mm) or np.nan)
@@ -118,6 +118,7 @@ def _row(
     curve: xr.Dataset,
     protocol: xr.Dataset,
     energy: np.ndarray,
+    jumps: Mapping[int, Jump],
     number: int,
     theory: float | None,
     params: CyclesParams,
@@ -130,7 +131,7 @@ def _row(
     efficiency = discharge / charge
     # The scale of the current is the same in both directions and drops out of the ratio.
     efficiency_std = efficiency * float(np.hypot(charge_own / charge, discharge_own / discharge))
-    resistance = _end_of_charge(curve, inside & (moved > 0), params.longest_delay_s)
+    resistance = _end_of_charge(curve, jumps, moved, params.longest_delay_s)
     return {
         "c_rate": _rate(protocol, moved, theory),
         "charge": charge,
@@ -160,19 +161,23 @@ def _rate(protocol: xr.Dataset, moved: np.ndarray, theory: float | None) -> floa
     return abs(float(protocol["current"].values[most])) / theory if theory else float("nan")
 
 
-def _end_of_charge(curve: xr.Dataset, charging: np.ndarray, longest_delay_s: float) -> tuple[float, float]:
-    """Resistance and its standard deviation where the last charging step ends."""
-    number = curve["step"].values
-    last_step = int(np.flatnonzero(charging)[-1])
-    before = int(np.searchsorted(number, last_step, "right")) - 1
-    if before + 1 >= number.size:
-        return float("nan"), float("nan")
-    end = int(np.searchsorted(number, last_step + 1, "right")) - 1
+def _jumps(curve: xr.Dataset) -> dict[int, Jump]:
+    """Every jump of the current by the last sample before it."""
     time, voltage, current = (curve[name].values for name in ("time", "voltage", "current"))
     seconds = (time - time[0]).astype("int64") * 1e-9
     noise = (noise_of(seconds, voltage), noise_of(seconds, current))
     gain = float(curve.attrs.get("current_gain_std", 0.0))
-    jump = jump_at(seconds, voltage, current, (before, before + 1, end), noise, gain)
+    return {jump.before: jump for jump in all_jumps(seconds, voltage, current, curve["step"].values, noise, gain)}
+
+
+def _end_of_charge(
+    curve: xr.Dataset, jumps: Mapping[int, Jump], moved: np.ndarray, longest_delay_s: float
+) -> tuple[float, float]:
+    """Resistance and its standard deviation where the last charge before the discharge ends."""
+    charging = np.flatnonzero(moved[: int(np.argmin(moved))] > 0)
+    if not charging.size:
+        return float("nan"), float("nan")
+    jump = jumps.get(int(np.searchsorted(curve["step"].values, charging[-1], "right")) - 1)
     if jump is None or jump.delay > longest_delay_s + TIME_TOLERANCE_S:
         return float("nan"), float("nan")
     return jump.resistance, jump.std

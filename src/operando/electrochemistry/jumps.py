@@ -64,7 +64,7 @@ def all_jumps(
 ) -> list[Jump]:
     """The jump into every step but the first; ``number`` is the step of every sample."""
     firsts = np.flatnonzero(np.diff(number) != 0) + 1
-    lasts = np.append(firsts[1:], number.size) - 1
+    lasts = np.append(firsts[1:], number.size)[: firsts.size] - 1
     found = (
         jump_at(seconds, voltage, current, (int(first) - 1, int(first), int(last)), noise, gain_std)
         for first, last in zip(firsts, lasts, strict=True)

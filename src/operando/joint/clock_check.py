@@ -146,8 +146,15 @@ def best_offset(offsets: np.ndarray, likelihood: np.ndarray) -> tuple[float, flo
 def _sentences(names: Sequence[str], best: np.ndarray, every_s: float) -> list[str]:
     return [
         f"The {name} data would fit the current best if the cycler's clock were shifted by {value:+.0f} s "
-        f"({low:+.0f} to {high:+.0f} s); reactions lag behind the current, so this is no proof: compare the clocks. "
-        "Nothing was shifted."
+        f"({low:+.0f} to {high:+.0f} s){_zone_hint(value)}; reactions lag behind the current, so this is no proof: "
+        "compare the clocks. Nothing was shifted."
         for name, (value, low, high) in zip(names, best, strict=True)
         if np.isfinite(value) and (low > every_s or high < -every_s)
     ]
+
+
+def _zone_hint(seconds: float) -> str:
+    """Offsets of about whole hours come from time zones."""
+    hours = round(seconds / 3600)
+    near = hours != 0 and abs(seconds - 3600 * hours) <= 600
+    return f", about {abs(hours)} h as between time zones (check time_zone)" if near else ""
