@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
+from operando.formats import catalogue
 from operando.formats.catalogue import formats, identify
 from operando.model.errors import BrokenFileError, ConfigurationError
 
@@ -84,3 +87,24 @@ def test_every_real_file_has_its_format(shared_data: Path) -> None:
         files = list(shared_data.glob(pattern))
         assert files, pattern
         assert {identify(path).name for path in files} == {name}
+
+
+def test_another_package_may_bring_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.SimpleNamespace(
+        NAME="theirs",
+        TITLE="a format of another package",
+        KIND="pattern",
+        EXTENSIONS=(".theirs",),
+        sniff=lambda path, head: head.startswith(b"THEIRS"),
+        read=lambda path, options: xr.Dataset(attrs={"path": str(path)}),
+    )
+    entry = types.SimpleNamespace(load=lambda: module)
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [entry] if group == "operando.formats" else [])
+    catalogue.formats.cache_clear()
+    try:
+        path = tmp_path / "a.theirs"
+        path.write_bytes(b"THEIRS 1 2 3\n1 2\n3 4\n")
+        assert identify(path).name == "theirs"
+        assert catalogue.open_raw(path).attrs["path"] == str(path)
+    finally:
+        catalogue.formats.cache_clear()

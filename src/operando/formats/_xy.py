@@ -19,6 +19,9 @@ _END = re.compile(r"\b(time at end|end[ _]?(?:time|date)?|stop[ _]?time)\b[^=:]*
 _UNITS = {"kev": "keV", "ev": "eV", "deg": "deg", "degree": "deg", "degrees": "deg", "°": "deg", "angstrom": "angstrom"}
 
 
+_HEAD_BYTES = 65536
+
+
 @dataclass
 class Columns:
     """The columns of the file and what its comments say."""
@@ -43,24 +46,18 @@ def outline_of(head: bytes) -> Outline | None:
 
 
 def read_columns(path: Path) -> Columns:
-    """All numbers of the file; a cut last row is left out with a warning, any other bad row is an error."""
-    content = _text.read_small(path, "utf-8")
-    outline = _delimited.outline(content[:65536], complete=len(content) <= 65536)
+    """The first columns of the file; a cut last row is left out with a warning, any other bad row is an error."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    outline = _delimited.outline(head.decode("utf-8-sig", "replace"), complete=len(head) < _HEAD_BYTES)
     if outline is None:
         raise BrokenFileError(path, "it has no rows of numbers", "leave the file out")
-    warnings: list[str] = []
-    lines = [(i, line) for i, line in enumerate(content.split("\n"), 1) if line.strip()]
-    rows = [(i, _delimited.fields(line, outline.delimiter)) for i, line in lines if i > outline.first]
-    if len(rows) > 1 and len(rows[-1][1]) < outline.width:
-        warnings.append(f"line {rows[-1][0]} is cut off; left out.")
-        rows.pop()
-    for i, row in rows:
-        if len(row) != outline.width:
-            raise BrokenFileError(path, f"line {i} has {len(row)} columns of {outline.width}", "repair this line")
-    if not rows:
+    used = range(min(outline.width, 3))
+    layout = _text.Layout(outline.first, used, outline.width, outline.delimiter, outline.decimal, "utf-8-sig")
+    table = _text.read_table(path, layout)
+    if not len(table.values):
         raise BrokenFileError(path, "it has no rows of numbers", "leave the file out")
-    values = np.array([[_text.number(f) for f in row] for _, row in rows])
-    return Columns(values, outline, warnings)
+    return Columns(table.values, outline, table.warnings)
 
 
 def label(columns: Columns, index: int) -> str:
