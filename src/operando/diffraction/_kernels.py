@@ -12,7 +12,7 @@ def normal_equations(
     counts: np.ndarray,
     energy: np.ndarray,
     channel_width: np.ndarray,
-    spline_first: np.ndarray,
+    spline_index: np.ndarray,
     spline_values: np.ndarray,
     line_energy: np.ndarray,
     line_variance: np.ndarray,
@@ -67,10 +67,10 @@ def normal_equations(
                 for s in range(shapes):
                     slope[s] += by_energy * energy_slope[l, s] + by_variance * variance_slope[l, s]
         for k in range(order):
-            index[used] = groups + spline_first[i] + k
+            index[used] = groups + spline_index[i, k]
             value[used] = spline_values[i, k]
             used += 1
-            mu += smooth[spline_first[i] + k] * spline_values[i, k]
+            mu += smooth[spline_index[i, k]] * spline_values[i, k]
         if mu <= _FLOOR:
             return np.inf, score, information, model
         model[i] = mu

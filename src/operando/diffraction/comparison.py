@@ -48,6 +48,7 @@ def summed(spectra: Sequence[xr.Dataset]) -> xr.Dataset:
         attrs=dict(spectra[0].attrs),
         counts=np.sum([one["counts"].values for one in spectra], axis=0),
         background=np.sum([one["background"].values for one in spectra], axis=0),
+        escape=np.sum([one["escape"].values for one in spectra], axis=0),
         energy=np.mean([one["energy"].values for one in spectra], axis=0),
         scale=np.mean([one["scale"].values for one in spectra], axis=0),
         good=good,

@@ -20,14 +20,15 @@ def corrected(spectrum: xr.Dataset, calibration: xr.Dataset) -> xr.Dataset:
     energy = channel_energies(calibration["energy_coefficients"].values, counts.shape[-1])
     scale, time_notes = dead_time_factor(spectrum["live_time"].values, spectrum["real_time"].values)
     good, notes = usable(counts, calibration["good"].values)
-    background = np.zeros_like(counts)
+    background, escape = np.zeros((2, *counts.shape))
     for element in np.flatnonzero(good):
-        background[element] = smooth_background(counts[element], energy[element])
+        background[element], escape[element] = smooth_background(counts[element], energy[element])
     said = [f"{file}: {note}" for note in (*time_notes, *notes)]
     return CORRECTED.new(
         attrs={**_kept(spectrum), "warnings": said},
         counts=counts,
-        background=background,
+        background=background + escape,
+        escape=escape,
         energy=energy,
         scale=scale,
         good=good,
@@ -82,8 +83,8 @@ def why_unusable(counts: np.ndarray) -> str:
     return ""
 
 
-def smooth_background(counts: np.ndarray, energy: np.ndarray) -> np.ndarray:
-    """Background (channels,) with the escape lines of germanium in it."""
+def smooth_background(counts: np.ndarray, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth background (channels,), and the escape lines of germanium that stand on it."""
     channel_kev = float(np.median(np.diff(energy)))
     base = peel(counts, max(3, round(_PEEL_KEV / channel_kev)))
-    return np.asarray(base + escape_lines(counts - base, energy))
+    return base, escape_lines(counts - base, energy)

@@ -1,20 +1,20 @@
 """Everything the spectra of one exposure say together: each detector element fitted, phases placed in all at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from operando.diffraction.extra import unexplained, with_lines
+from operando.diffraction.extra import Rule, fit_along
 from operando.diffraction.fluorescence import elements_of, in_range
 from operando.diffraction.geometry import energy_times_d
 from operando.diffraction.locate import locate
-from operando.diffraction.pawley import Fit, solve, solve_linear
+from operando.diffraction.pawley import Fit
 from operando.diffraction.phases import Pattern, pattern, spacings, tie_unresolved
 from operando.diffraction.presence import keep_present, residual_areas
-from operando.diffraction.problem import Priors, Problem, State, build, first_guess, shares
+from operando.diffraction.problem import Priors, Problem, State, build, shares
 from operando.model.errors import ConfigurationError
 from operando.model.material import Material
 from operando.model.parameters import Parameters
@@ -44,15 +44,21 @@ class FitParameters(Parameters):
     )
     resolution_doubt: float = Field(0.3, gt=0.0, le=2.0, description="relative standard deviation of the line widths")
     weakest_line: float = Field(
-        0.01, ge=0.0, le=1.0, description="lines below this share of the strongest are left out"
+        0.002, ge=0.0, le=1.0, description="lines below this share of the strongest are left out"
     )
-    most_lines: int = Field(40, ge=1, le=500, description="lines of a phase at most, the strongest (or widest) ones")
+    most_lines: int = Field(100, ge=1, le=500, description="lines of a phase at most, the strongest (or widest) ones")
     unindexed_significance: float = Field(
         5.0, ge=3.0, description="standard deviations a peak that no phase explains must stand out to be fitted along"
     )
     most_unindexed: int = Field(25, ge=0, le=200, description="unexplained peaks fitted along at most")
     fluorescence: tuple[str, ...] = Field(
         (), description="elements whose fluorescence lines are fitted besides those of the phases, e.g. Pb, W"
+    )
+    dead_time_shift_kev: float = Field(
+        0.5,
+        ge=0.0,
+        le=20.0,
+        description="standard deviation of the energy scale's shift, keV at 100 % dead time; found from the lines",
     )
     false_alarm_rate: float = Field(1e-3, gt=0.0, lt=0.5, description="chance that an absent phase is reported")
     free_lines: bool = Field(True, description="also fit each line alone, to show what a naive analysis would say")
@@ -123,6 +129,12 @@ class ElementFit:
             return float("nan"), float("nan")
         return float(self.fit.state.shapes[-1]), std
 
+    def offset(self) -> tuple[float, float]:
+        """Shift of the energy scale in keV and its standard deviation; NaN where it was held."""
+        if not self.problem.priors.offset:
+            return float("nan"), float("nan")
+        return float(self.fit.state.shapes[-2]), float(np.sqrt(self.fit.covariance[-2, -2]))
+
     def unindexed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Energy (keV), area and its standard deviation of each line that no phase explains."""
         rows = []
@@ -156,9 +168,10 @@ def fit_spectrum(
 
 def _fit_element(element: int, problem: Problem, state: State, params: FitParameters) -> ElementFit:
     named, found = problem.patterns, tuple(problem.expected[part] for part in problem.layout.edge_slices)
-    problem, fit = _with_unexplained(problem, state, params)
+    rule = Rule(params.unindexed_significance, params.most_unindexed)
+    problem, fit = fit_along(problem, state, rule)
     trials = search_trials(problem, params.search_reach)
-    problem, fit, place_of, evidence = keep_present(problem, fit, len(named), params.false_alarm_rate, trials)
+    problem, fit, place_of, evidence = keep_present(problem, fit, len(named), params.false_alarm_rate, trials, rule)
     return ElementFit(element, problem, fit, named, tuple(place_of), tuple(evidence), found)
 
 
@@ -189,11 +202,13 @@ def _problem(
     product = float(energy_times_d(float(calibration["two_theta"].values[element])))
     resolution = tuple(float(term) for term in calibration["resolution"].values[element])
     low, high = float(energy[used][0]), float(energy[used][-1])
+    escape = corrected["escape"] if "escape" in corrected else 0.0 * corrected["background"]
     fluorescence = in_range(_fluorescing(materials, params), low, high)[:3]
     return build(
         counts=corrected["counts"].values[element][used],
         energy=energy[used],
-        background=corrected["background"].values[element][used],
+        background=(corrected["background"] - escape).values[element][used],
+        escape=escape.values[element][used],
         patterns=[_pattern(one, product, (low, high), resolution, params) for one in materials],
         energy_times_d=product,
         resolution=(resolution[0], resolution[1]),
@@ -201,10 +216,16 @@ def _problem(
         priors=Priors(
             lattice=params.lattice_doubt,
             resolution=params.resolution_doubt,
+            offset=_offset_doubt(float(corrected["scale"].values[element]), params) if len(fluorescence[0]) else 0.0,
             fluorescence=_FLUORESCENCE_DOUBT if len(fluorescence[0]) else 0.0,
         ),
         knot_spacing_kev=params.knot_spacing_kev,
     )
+
+
+def _offset_doubt(scale: float, params: FitParameters) -> float:
+    """How far the energy scale may have shifted, keV; only a fluorescence line can tell it from lattices."""
+    return params.dead_time_shift_kev * max(0.0, 1.0 - 1.0 / scale)
 
 
 def _pattern(
@@ -220,24 +241,6 @@ def _pattern(
     )
     energy = product / free.d
     return tie_unresolved(free, 0.4 * np.sqrt(resolution[0] ** 2 + resolution[1] * energy) / energy)
-
-
-def _with_unexplained(problem: Problem, state: State, params: FitParameters) -> tuple[Problem, Fit]:
-    """Add lines that no phase explains before the shapes are freed, so that no lattice is drawn to them."""
-    current, pearson, fit = state, 1.0, None
-    left = params.most_unindexed
-    for significance in (params.unindexed_significance + 3.0, *(params.unindexed_significance,) * 3):
-        found = unexplained(problem, current, pearson, significance, left)
-        if len(found) == 0 and fit is not None:
-            break
-        left -= len(found)
-        problem, current = with_lines(problem, current, found)
-        guess = first_guess(problem, current)
-        current = solve_linear(problem, replace(current, areas=np.where(current.areas > 0, current.areas, guess)))
-        fit = solve(problem, current)
-        current, pearson = fit.state, fit.pearson
-    assert fit is not None
-    return problem, fit
 
 
 def fwhm(resolution: tuple[float, float], energy: np.ndarray | float) -> np.ndarray:

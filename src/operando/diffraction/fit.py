@@ -16,7 +16,7 @@ from operando.model.products.diffraction import LATTICE, LINES, Calibration, Cor
 from operando.model.step import Setting, step
 
 
-@step(version=2)
+@step(version=3)
 def fit(
     corrected: Corrected,
     calibration: Calibration,

@@ -17,8 +17,14 @@ from operando.diffraction.problem import Evaluation, Problem, State, evaluate, s
 STRONG = 0.25
 """Lines above this share of their phase's strongest have free areas."""
 
-_TEXTURE = 1.5
-"""Relative standard deviation of a strong line's area about the calculated one."""
+_TEXTURE, _TEXTURE_OF_WEAK = 3.0, 1.5
+"""Standard deviation of a line's area over its share of the highest strong line (strong ones), of the second highest
+(weak ones: the highest may be a foreign line)."""
+
+_SHARING_STEPS = 3
+
+_LEAST_BACKGROUND = 0.02
+"""Lowest share of the peeled-off background that a spline may fall to: the model must stay positive."""
 
 _TOLERANCE = 1e-3
 """Gain in deviance that ends the iteration: a parameter is then within 0.03 of its standard deviation."""
@@ -74,7 +80,7 @@ def _shape_precision(problem: Problem) -> np.ndarray:
         np.full(problem.layout.edges, priors.lattice**-2.0),
         np.full(2, priors.resolution**-2.0),
         np.ones(len(problem.patterns)),
-        [priors.fluorescence**-2.0 if priors.fluorescence else 0.0],
+        [doubt**-2.0 if doubt else 0.0 for doubt in (priors.offset, priors.fluorescence)],
     ])
 
 
@@ -94,13 +100,13 @@ def _intensity_prior(problem: Problem, state: State) -> tuple[np.ndarray, np.nda
     for one, part in zip(problem.patterns, problem.layout.area_slices, strict=True):
         if not one.known:
             continue
-        share, areas = group_intensities(one), state.areas[part]
+        share = group_intensities(one)
         strong = share >= STRONG
-        typical = float(areas[strong].sum() / share[strong].sum())
-        highest = float((areas / share)[strong].max())
-        expected = np.maximum(np.where(strong, typical, highest) * share, 1.0)
+        scales = np.sort((state.areas[part] / share)[strong])
+        expected = np.maximum(np.median(scales) * share, 1.0)
+        width = np.where(strong, _TEXTURE * scales[-1], _TEXTURE_OF_WEAK * scales[-2:][0]) * share
         mean[part] = expected
-        precision[part] = (expected * np.where(strong, _TEXTURE, 1.0)) ** -2.0
+        precision[part] = np.maximum(width, expected) ** -2.0
     return mean, precision
 
 
@@ -121,7 +127,7 @@ def solve(problem: Problem, state: State, most: int = 40) -> Fit:
         gained = objective - candidate[0] - prior.penalty(trial)
         if gained >= -1e-10 * abs(objective):
             theta, current, objective, damping = trial, candidate, objective - gained, max(damping / 10.0, 1e-10)
-            converged = gained < _TOLERANCE and promised < 10.0 * _TOLERANCE
+            converged = gained < _TOLERANCE and promised < 10.0 * _TOLERANCE and damping < 1e-2
         else:
             damping = max(damping, 1e-6) * 10.0
     return _finish(problem, theta, current, objective, prior, movable & ~(theta <= lowest), (converged, iterations))
@@ -130,10 +136,12 @@ def solve(problem: Problem, state: State, most: int = 40) -> Fit:
 def _movable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Which parameters are fitted, and the lowest value of each."""
     movable = np.ones(problem.linear + problem.shapes, bool)
+    movable[-2] = problem.priors.offset > 0.0
     movable[-1] = problem.priors.fluorescence > 0.0
     lowest = np.full(len(movable), -np.inf)
     lowest[: problem.linear] = 0.0
-    lowest[-1 - len(problem.patterns) : -1] = 0.0
+    lowest[problem.layout.groups : problem.linear - 1] = _LEAST_BACKGROUND
+    lowest[-2 - len(problem.patterns) : -2] = 0.0
     return movable, lowest
 
 
@@ -218,7 +226,11 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
 
 
 def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), steps: int = 6) -> State:
-    """A few steps of areas and background alone; the areas in ``held`` stay as they are."""
+    """A few steps of areas and background alone; the areas in ``held`` stay as they are.
+
+    The first steps share the counts out among the lines in proportion (Richardson 1972 and Lucy 1974,
+    https://doi.org/10.1086/111605), which is safe from any start; Fisher steps follow.
+    """
     _, lowest = _movable(problem)
     movable = np.zeros(len(lowest), bool)
     movable[: problem.linear] = True
@@ -226,19 +238,24 @@ def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), ste
         movable[part] = False
     theta = np.maximum(state.joined(), lowest)
     current = evaluate(problem, split(problem, theta))
+    areas = np.flatnonzero(movable[: problem.layout.groups])
+    for _ in range(_SHARING_STEPS):
+        theta = theta.copy()
+        theta[areas] *= np.clip(1.0 + current[1][areas], 0.2, 5.0)
+        current = evaluate(problem, split(problem, theta))
+    prior = _prior(problem, split(problem, theta))
+    objective = current[0] + prior.penalty(theta)
     for _ in range(steps):
-        step, promised = bounded_step(current[1], current[2], theta, lowest, movable, 1e-6)
-        trial, candidate = _try(problem, theta, step, lowest)
-        if candidate[0] > current[0]:
-            trial, candidate = _try(problem, theta, 0.3 * step, lowest)
-        if candidate[0] > current[0]:
+        step, promised = bounded_step(*prior.add(current, theta), theta, lowest, movable, 1e-6)
+        for shorter in (1.0, 0.3):
+            trial = np.maximum(theta + shorter * step, lowest)
+            candidate = evaluate(problem, split(problem, trial))
+            gained = objective - candidate[0] - prior.penalty(trial)
+            if gained >= 0.0:
+                break
+        else:
             break
-        theta, current = trial, candidate
+        theta, current, objective = trial, candidate, objective - gained
         if promised < 1.0:
             break
     return split(problem, theta)
-
-
-def _try(problem: Problem, theta: np.ndarray, step: np.ndarray, lowest: np.ndarray) -> tuple[np.ndarray, Evaluation]:
-    trial = np.maximum(theta + step, lowest)
-    return trial, evaluate(problem, split(problem, trial))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from operando.diffraction.detection import needed_gain
+from operando.diffraction.extra import Rule, refit_along
 from operando.diffraction.pawley import Fit, solve, solve_linear
 from operando.diffraction.problem import (
     FWHM_SQUARED,
@@ -53,9 +54,11 @@ def full_evidence(problem: Problem, fit: Fit, number: int) -> float:
 
 
 def keep_present(
-    problem: Problem, fit: Fit, named: int, rate: float, trials: float
+    problem: Problem, fit: Fit, named: int, rate: float, trials: float, rule: Rule
 ) -> tuple[Problem, Fit, list[int], list[float]]:
     """Drop each named phase whose absence costs less than noise would gain by it, the least evident first.
+
+    Without the phase, lines of no phase may take its place; each pays what it had to stand out by to be found.
 
     Returns the problem and fit of what is left, where each named phase stands in it (-1: dropped), and the
     log-likelihood that each gains.
@@ -72,19 +75,21 @@ def keep_present(
         if current[phase] > _CLEARLY * needed:
             evidence[phase] = full_evidence(problem, fit, at)
             continue
-        fewer, without = _left_out(problem, fit, at)
-        evidence[phase] = max(0.0, (without.objective - fit.objective) / 2.0 / max(fit.pearson, 1.0))
+        fewer, without = _left_out(problem, fit, at, rule)
+        more_lines = len(fewer.patterns) + 1 - len(problem.patterns)
+        lost = (without.objective - fit.objective) / 2.0 / max(fit.pearson, 1.0)
+        evidence[phase] = max(0.0, lost + more_lines * rule.significance**2 / 2.0)
         if evidence[phase] < needed:
             problem, fit = fewer, without
             place_of = [-1 if one == at else one - (one > at) for one in place_of]
     return problem, fit, place_of, evidence
 
 
-def _left_out(problem: Problem, fit: Fit, number: int) -> tuple[Problem, Fit]:
+def _left_out(problem: Problem, fit: Fit, number: int, rule: Rule) -> tuple[Problem, Fit]:
     fewer, state = without_phase(problem, fit.state, number)
     guess = first_guess(fewer, state)
     state = solve_linear(fewer, replace(state, areas=np.where(state.areas > 0.0, state.areas, guess)))
-    return fewer, solve(fewer, state)
+    return refit_along(fewer, solve(fewer, state), rule)
 
 
 def residual_areas(problem: Problem, fit: Fit, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,13 +22,15 @@ class Priors:
 
     ``lattice``: relative, about where the phase was located. ``resolution``: relative, of both terms of FWHM².
     ``broadening``: relative FWHM of a phase's lines beyond the detector's. ``fluorescence``: relative shift of the
-    fluorescence lines against the calibrated energy scale, 0 keeps them where they are.
+    fluorescence lines against the calibrated energy scale, 0 keeps them where they are. ``offset``: shift of the
+    whole energy scale in keV, as dead time brings it, 0 keeps it.
     """
 
     lattice: float = 2.5e-3
     resolution: float = 0.15
     broadening: float = 3e-3
     fluorescence: float = 0.0
+    offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Layout:
 class Problem:
     """Counts of one element in the fitted range and everything that does not change during the fit.
 
-    Arrays along channels: ``counts``, ``energy`` (keV, middles), ``channel_width`` (keV), spline index and values.
+    Arrays along channels: ``counts``, ``energy`` (keV, middles), ``channel_width`` (keV), spline index and
+    values (n, 5): four splines and the escape lines.
     ``fluorescence``: energy, group, share. ``resolution``: FWHM² = r0² + r1 E. ``expected``: stretch of each free edge
     (edges,) about which the lattices have their prior.
     """
@@ -63,7 +66,7 @@ class Problem:
     counts: np.ndarray
     energy: np.ndarray
     channel_width: np.ndarray
-    spline_first: np.ndarray
+    spline_index: np.ndarray
     spline_values: np.ndarray
     patterns: tuple[Pattern, ...]
     energy_times_d: float
@@ -77,7 +80,7 @@ class Problem:
     @property
     def shapes(self) -> int:
         """Number of shape parameters."""
-        return self.layout.edges + 2 + len(self.patterns) + 1
+        return self.layout.edges + 2 + len(self.patterns) + 2
 
     @property
     def linear(self) -> int:
@@ -88,7 +91,8 @@ class Problem:
 @dataclass(frozen=True)
 class State:
     """Parameters: ``areas`` (groups,), ``smooth`` (knots,), ``shapes``: lattice stretches, logarithms of the two
-    resolution terms, one broadening a phase (squared, in units of the prior), shift of the fluorescence."""
+    resolution terms, one broadening a phase (squared, in units of the prior), offset of the
+    energy scale (keV), relative shift of the fluorescence."""
 
     areas: np.ndarray
     smooth: np.ndarray
@@ -103,6 +107,7 @@ def build(
     counts: np.ndarray,
     energy: np.ndarray,
     background: np.ndarray,
+    escape: np.ndarray,
     patterns: Sequence[Pattern],
     energy_times_d: float,
     resolution: tuple[float, float],
@@ -110,16 +115,18 @@ def build(
     priors: Priors,
     knot_spacing_kev: float,
 ) -> Problem:
-    """Set up the fit of one element; counts, energy, background (n,), fluorescence: energy, group, share."""
+    """Set up the fit of one element; counts, energy, background and escape lines (n,),
+    fluorescence: energy, group, share."""
     first, values = spline_basis(energy, knot_spacing_kev)
+    index = np.column_stack([first[:, None] + np.arange(4), np.full(len(first), first[-1] + 4)])
     floor = 0.02 + 1e-3 * float(counts.mean())
     layout = lay_out(patterns, energy_times_d, fluorescence)
     return Problem(
         counts=np.ascontiguousarray(counts, float),
         energy=np.ascontiguousarray(energy, float),
         channel_width=np.gradient(energy),
-        spline_first=first,
-        spline_values=values * np.maximum(background, floor)[:, None],
+        spline_index=np.ascontiguousarray(index),
+        spline_values=np.column_stack([values * np.maximum(background, floor)[:, None], escape]),
         patterns=tuple(patterns),
         energy_times_d=energy_times_d,
         resolution=resolution,
@@ -127,7 +134,7 @@ def build(
         priors=priors,
         expected=np.zeros(layout.edges),
         layout=layout,
-        knots=int(first[-1]) + 4,
+        knots=int(first[-1]) + 5,
     )
 
 
@@ -192,12 +199,14 @@ def place(problem: Problem, shapes: np.ndarray) -> Placed:
     """Put the lines where the shape parameters say, sorted by energy; energies in keV, variances in keV²."""
     layout, edges = problem.layout, problem.layout.edges
     squeezed = layout.pull @ (1.0 + shapes[:edges]) ** -2.0 + layout.fixed
-    energy = layout.energy * np.sqrt(squeezed) * (1.0 + shapes[-1] * layout.fixed)
-    order = np.argsort(energy, kind="stable")
-    energy, phase = energy[order], layout.phase[order]
+    true = layout.energy * np.sqrt(squeezed) * (1.0 + shapes[-1] * layout.fixed)
+    order = np.argsort(true, kind="stable")
+    true, phase = true[order], layout.phase[order]
+    energy = true + shapes[-2]
     slope = np.zeros((len(order), problem.shapes))
-    slope[:, :edges] = -(energy / squeezed[order])[:, None] * layout.pull[order] * (1.0 + shapes[:edges]) ** -3.0
-    slope[:, -1] = energy * layout.fixed[order] / (1.0 + shapes[-1])
+    slope[:, :edges] = -(true / squeezed[order])[:, None] * layout.pull[order] * (1.0 + shapes[:edges]) ** -3.0
+    slope[:, -2] = 1.0
+    slope[:, -1] = true * layout.fixed[order] / (1.0 + shapes[-1])
     constant, linear = _detector_terms(problem, shapes[edges : edges + 2])
     unit = np.where(phase >= 0, problem.priors.broadening**2 / FWHM_SQUARED, 0.0)
     squared = shapes[edges + 2 + phase] * unit
@@ -229,7 +238,7 @@ def evaluate(problem: Problem, state: State) -> Evaluation:
         problem.counts,
         problem.energy,
         problem.channel_width,
-        problem.spline_first,
+        problem.spline_index,
         problem.spline_values,
         placed.energy,
         placed.variance,
@@ -250,13 +259,30 @@ def split(problem: Problem, theta: np.ndarray) -> State:
 
 
 def first_guess(problem: Problem, state: State) -> np.ndarray:
-    """Height of the counts above the background at each line, as an area (groups,)."""
+    """Areas (groups,) from the counts above the background at each line, shared out where lines crowd."""
     placed = place(problem, state.shapes)
-    base = np.einsum("ij,ij->i", problem.spline_values, state.smooth[problem.spline_first[:, None] + np.arange(4)])
+    group, share = problem.layout.group[placed.order], problem.layout.share[placed.order]
+    base = smooth_part(problem, state)
     net = np.maximum(problem.counts - base, 0.0) / problem.channel_width
     height = np.interp(placed.energy, problem.energy, net, left=0.0, right=0.0)
-    guess = height * np.sqrt(2.0 * np.pi * placed.variance) * problem.layout.share[placed.order]
-    return np.bincount(problem.layout.group[placed.order], weights=guess, minlength=problem.layout.groups)
+    crowd = _crowding(placed.energy, placed.variance, share)
+    guess = height * np.sqrt(2.0 * np.pi * placed.variance) * share / crowd
+    return np.bincount(group, weights=guess, minlength=problem.layout.groups)
+
+
+def smooth_part(problem: Problem, state: State) -> np.ndarray:
+    """Background (n,) with the escape lines."""
+    return np.asarray(np.einsum("ij,ij->i", problem.spline_values, state.smooth[problem.spline_index]))
+
+
+def _crowding(energy: np.ndarray, variance: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """How many lines' worth of height stand at each line; energies ascending."""
+    total = np.zeros(len(energy))
+    for offset in range(-6, 7):
+        other = np.clip(np.arange(len(energy)) + offset, 0, len(energy) - 1)
+        real = np.arange(len(energy)) + offset == other
+        total += real * share[other] * np.exp(-0.5 * (energy - energy[other]) ** 2 / variance)
+    return np.asarray(np.maximum(total, share))
 
 
 def with_phases(problem: Problem, state: State, added: Sequence[Pattern]) -> tuple[Problem, State]:
