@@ -139,9 +139,9 @@ def doctor(as_json: bool, quiet: bool, verbose: int) -> None:
 @shared.common_options
 def bench(what: str, columns: int, angles: int, as_json: bool, quiet: bool, verbose: int) -> None:
     """Measure how fast this machine reconstructs, beside its physical floor."""
-    from operando.tomography import benchmark
+    from operando.tomography.benchmark import measure
 
-    found = benchmark.measure(columns=columns, angles=angles)
+    found = measure(columns=columns, angles=angles)
     if as_json:
         shared.print_json(found)
     else:

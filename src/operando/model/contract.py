@@ -62,7 +62,7 @@ class Contract:
 
     def new(
         self,
-        coords: Mapping[Hashable, Any] | None = None,
+        coords: Mapping[Any, Any] | None = None,
         attrs: Mapping[str, Any] | None = None,
         **arrays: Any,
     ) -> xr.Dataset:
@@ -109,7 +109,7 @@ class Contract:
 _SUFFIXES: dict[Uncertainty | None, tuple[str, ...]] = {None: (), "std": ("std",), "bounds": ("low", "high")}
 
 
-def _coordinates(coords: Mapping[Hashable, Any]) -> dict[Hashable, xr.Variable]:
+def _coordinates(coords: Mapping[Any, Any]) -> dict[Hashable, xr.Variable]:
     built: dict[Hashable, xr.Variable] = {}
     for name, given in coords.items():
         if isinstance(given, tuple):

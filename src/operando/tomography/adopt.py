@@ -24,9 +24,9 @@ def adopt(
     if voxel is None:
         raise ConfigurationError(f"{file}: it has no voxel size; set pixel_size_um in [tomography].")
     rows = raw_volume["z"].values if "z" in raw_volume.coords else np.arange(raw_volume.sizes["z"])
-    axes = {axis: np.arange(raw_volume.sizes[axis]) * voxel for axis in ("y", "x")}
+    y, x = (np.arange(raw_volume.sizes[axis]) * voxel for axis in ("y", "x"))
     return VOLUME.new(
-        coords={"z": rows * voxel, **axes},
+        coords={"z": rows * voxel, "y": y, "x": x},
         attrs={"warnings": ["its grey values are taken as they are: their unit is unknown"]},
         mu=raw_volume["grey"].values.astype(np.float32),
     )
