@@ -92,7 +92,7 @@ def labelled_spectrum(world: World) -> None:
             strongest = max(line.intensity / (per_d / line.d) ** 2 for line in table)
             for line in table:
                 place = per_d / line.d
-                if line.intensity / place**2 > 0.06 * strongest and place > 22:
+                if line.intensity / place**2 > 0.06 * strongest and 22 < place < 89:
                     axis.axvline(place, ymax=0.78, color=color, lw=0.5, alpha=0.6)
                     text = "".join(str(index) for index in line.hkl)
                     axis.text(place, top * level, text, color=color, rotation=90, fontsize=7, ha="center", va="bottom")

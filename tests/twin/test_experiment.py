@@ -248,3 +248,13 @@ def test_twin_imports_no_analysis_room():
     for path in (SOURCE / "twin").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert not any(f"operando.{room}" in text for room in rooms), path
+
+
+def test_plan_s_noise_is_that_of_filtered_back_projection():
+    """White noise in the sinogram through the package's own ramp filter: σ_p π / √(12 N) within 5 %."""
+    from operando.tomography import reconstruct_sinograms
+
+    angles = np.arange(200) * np.pi / 200
+    sinograms = 0.01 * np.random.default_rng(5).standard_normal((4, 200, 120)).astype(np.float32)
+    middle = reconstruct_sinograms(sinograms, angles, 59.5)[:, 40:80, 40:80]
+    assert middle.std() == pytest.approx(0.01 * np.pi / np.sqrt(12 * 200), rel=0.05)

@@ -154,6 +154,44 @@ def test_scenario_changes_what_it_names_and_nothing_else(name: str):
     assert (last.conditions.two_theta_deg != 0) == (name == "theta-drift")
 
 
+def test_static_is_static():
+    world = World(settled(load("tiny", "static")))
+    assert not world.protocol.current.any()
+    first, last = world.seen(0), world.seen(3)
+    for one, other in zip(first.phases, last.phases, strict=True):
+        assert np.array_equal(one.volume, other.volume)
+    assert np.array_equal(world.state(0.0).surfaces.anode, world.state(9000.0).surfaces.anode)
+    assert world.pose(0) == world.pose(3)
+
+
+def test_moving_gauge_sees_another_mixture_without_any_charge():
+    world = World(settled(load("tiny", "gauge-motion")))
+    assert world.protocol.stored(world.protocol.length) == 0
+    shares = [world.seen(index).gauge_shares["anode"] for index in range(4)]
+    assert max(shares) - min(shares) > 0.02
+    assert len({phase.strain for index in range(4) for phase in world.seen(index).phases}) == 1
+
+
+def test_glare_starvation_and_contact_loss_do_what_they_say():
+    plain, glare, starved, loss = (
+        World(settled(load("tiny", name))) for name in ("paper", "glare", "starved", "contact-loss")
+    )
+    assert glare.settings.detector.glare == 0.03
+    mean = [w.spectrum.energies @ w.spectrum.weights for w in (plain, starved)]
+    assert mean[1] < mean[0] - 5
+    end = plain.protocol.length
+    left = [float(w.contact(np.array([end]))[0]) for w in (plain, loss)]
+    assert left[1] < 0.5 * left[0]
+
+
+def test_new_phase_has_its_onset_in_the_truth():
+    from operando.twin.truth import _phase_events
+
+    events = _phase_events(World(settled(load("tiny", "new-phase"))))
+    assert [event["kind"] for event in events] == ["phase_onset"]
+    assert "InLi2" in events[0]["text"]
+
+
 def test_a_hundred_spectra_take_seconds():
     world = World(load("tiny"))
     phases, given = world.seen(1).phases, world.instrument

@@ -53,13 +53,20 @@ def record(
     seconds, step = sample_times(protocol, given.sample_s)
     current = protocol.current[step]
     left = np.clip(contact(seconds), 0.02, None)
-    open_circuit = np.interp(protocol.stored(seconds) / capacity_mah, _CHARGED, _POTENTIAL) - ANODE_POTENTIAL_V
+    open_circuit = cathode_potential(protocol.stored(seconds) / capacity_mah) - ANODE_POTENTIAL_V
     ohmic = given.resistance_ohm / left
     relaxing = _relaxing(seconds, current, given.transfer_ohm / left, given.relaxation_s)
     generator = np.random.default_rng([seed, 51])
     noise = generator.standard_normal(len(seconds)) * given.voltage_noise_mv * 1e-3
     voltage = open_circuit + 1e-3 * current * ohmic + relaxing + noise
     return Record(seconds, to_clock(given, seconds), voltage, current, step, ohmic)
+
+
+def cathode_potential(charged: np.ndarray) -> np.ndarray:
+    """Potential (V against Li) of the cathode with a share ``charged`` of its capacity gone, smooth throughout."""
+    from scipy.interpolate import PchipInterpolator
+
+    return np.asarray(PchipInterpolator(_CHARGED, _POTENTIAL)(np.clip(charged, 0, 1)))
 
 
 def _relaxing(seconds: np.ndarray, current: np.ndarray, resistance: np.ndarray, constant_s: float) -> np.ndarray:

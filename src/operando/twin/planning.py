@@ -63,8 +63,8 @@ def plan(preset_or_toml: str | Path, *, binning: int | None = None) -> dict[str,
     return {
         "title": settings.title,
         "columns": ["anode in the ray / um", "transmission", "noise / (1/cm)", "thinnest cavity / um",
-                    "smallest protrusion / um"],
-        "rows": [[_rounded(value) for value in _row(found)] for found in own],
+                    "smallest protrusion / um", f"least {settings.cell.anode.host} fraction"],
+        "rows": [[_rounded(value) for value in (*_row(found), fractions[1])] for found in own],
         "least_host_fraction": {"exposure": list(EXPOSURES), "fraction": [_rounded(value) for value in fractions]},
         "curves": {
             "chord_um": [float(chord) for chord in chords],

@@ -21,6 +21,7 @@ from operando.twin.tomography import scan_start
 from operando.twin.world import World
 
 PHASES = ("void", "electrolyte", "anode")
+_MOST_NODES = 20_000_000
 _LARGEST_LABELS = 64_000_000
 """Label volumes of more voxels are left out: they follow from the surfaces."""
 
@@ -187,11 +188,12 @@ def _entry(
 
 def _events(world: World) -> list[dict[str, Any]]:
     """When cavities begin to open: the first time the anode shrinks below what it had pushed away."""
+    found = _phase_events(world)
     times = np.unique(np.concatenate([world.protocol.edges, np.linspace(0, world.protocol.length, 2000)]))
     stored = world.protocol.stored(times)
     below = np.flatnonzero(stored < np.maximum.accumulate(stored) - 1e-12)
     if not len(below) or world.settings.cell.anode.hidden_share >= 1:
-        return []
+        return found
     onset = float(times[below[0] - 1])
     charge = float(world.protocol.charge(onset))
     texts = {
@@ -199,9 +201,24 @@ def _events(world: World) -> list[dict[str, Any]]:
         "contact_loss_onset": "the anode begins to lose contact with the electrolyte",
         "resistance_rise_onset": "the resistance begins to rise with the loss of contact",
     }
-    return [
-        {"time": moment(world, onset), "charge_mAh": charge, "kind": kind, "text": text} for kind, text in texts.items()
-    ]
+    when = moment(world, onset)
+    return found + [{"time": when, "charge_mAh": charge, "kind": kind, "text": text} for kind, text in texts.items()]
+
+
+def _phase_events(world: World) -> list[dict[str, Any]]:
+    """When a phase first shows in the gauge: the first spectrum with it."""
+    found: list[dict[str, Any]] = []
+    if not world.settings.spectrometer.enabled:
+        return found
+    earlier = {phase.name for phase in world.pristine[0] if np.max(phase.volume) > 0}
+    for index, start in enumerate(world.spectrum_times):
+        present = {phase.name for phase in world.seen(index).phases if np.max(phase.volume) > 0}
+        for name in sorted(present - earlier):
+            when, charge = moment(world, float(start)), float(world.protocol.charge(start))
+            text = f"{name} appears in the gauge"
+            found.append({"time": when, "charge_mAh": charge, "kind": "phase_onset", "text": text})
+        earlier |= present
+    return found
 
 
 def write(folder: Path, world: World, scans: list[int], found: dict[str, Any], cycler: Record | None) -> list[Path]:
@@ -234,16 +251,21 @@ def _axis_um(world: World) -> np.ndarray:
 
 def surfaces(world: World, scans: list[int]) -> xr.Dataset:
     """Height maps of anode and electrolyte in every scan, in the first scan's frame; NaN outside the bore."""
-    states = [world.state(scan_start(world.settings, n) + world.settings.tomography.duration_s / 2) for n in scans]
-    outside = world.cell.weight <= 0
-    maps = {
-        name: np.stack([np.where(outside, np.nan, getattr(s.surfaces, name)) for s in states]).astype(np.float32)
-        for name in ("anode", "electrolyte", "gap")
-    }
-    axis = _axis_um(world)
+    length = world.settings.tomography.duration_s
+    # Of big series every second, third … node is kept, so that the maps fit into memory.
+    every = slice(None, None, int(np.ceil(np.sqrt(len(scans) * world.cell.weight.size / _MOST_NODES))))
+    outside = world.cell.weight[every, every] <= 0
+    maps: dict[str, list[np.ndarray]] = {"anode": [], "electrolyte": [], "gap": []}
+    grains = []
+    for index in scans:
+        state = world.state(scan_start(world.settings, index) + length / 2)
+        grains.append(state.grains)
+        for name, values in maps.items():
+            values.append(np.where(outside, np.nan, getattr(state.surfaces, name)[every, every]).astype(np.float32))
+    axis = _axis_um(world)[every]
     return xr.Dataset(
-        {name: (("scan", "y_map", "x_map"), values, {"units": "um"}) for name, values in maps.items()}
-        | {"grains": (("scan", "grain", "property"), np.stack([s.grains for s in states]), {"units": "um"})},
+        {name: (("scan", "y_map", "x_map"), np.stack(values), {"units": "um"}) for name, values in maps.items()}
+        | {"grains": (("scan", "grain", "property"), np.stack(grains), {"units": "um"})},
         coords={
             "scan": np.arange(len(scans)),
             "y_map": ("y_map", axis, {"units": "um"}),

@@ -83,8 +83,8 @@ class World:
 
     @cached_property
     def _coarse_cell(self) -> TwinCell:
-        """The same cell on height maps just fine enough for areas."""
-        step = max(self.settings.detector.pixel_um, self.settings.cell.bore_um / 150)
+        """The same cell on height maps just fine enough for areas and for the gauge."""
+        step = max(self.settings.detector.pixel_um, self.settings.cell.bore_um / 250)
         return TwinCell(self.settings.cell, self.settings.seed, step, self.cell.lit_um)
 
     @cached_property
@@ -107,8 +107,10 @@ class World:
     def inside(self, seconds: float, stands: Pose) -> tuple[list[Phase], Contents]:
         """Phases in the gauge at a time and place, and the gauge's contents."""
         given = self.settings
-        state = self.state(seconds)
-        subject = scene(self.cell, state, Spectrum(self.energies, np.full(len(self.energies), 1 / len(self.energies))))
+        state = self._coarse_cell.state(float(self.protocol.stored(seconds)), self.protocol.stored_maximum(seconds))
+        subject = scene(
+            self._coarse_cell, state, Spectrum(self.energies, np.full(len(self.energies), 1 / len(self.energies)))
+        )
         found = contents(given.spectrometer, subject, stands)
         host, alloy = self.cell.anode.volume_shares(state.active_share)
         temperature = given.cell.temperature_c
