@@ -184,6 +184,24 @@ def test_a_truncated_mpr_is_broken(tmp_path: Path, shared_data: Path) -> None:
             open_raw(path, PARIS)
 
 
+def test_an_unfinished_mpr_has_no_start_and_asks_for_it(tmp_path: Path, shared_data: Path) -> None:
+    pytest.importorskip("galvani")
+    whole = (shared_data / "electrochemistry" / "solid_electrolyte_eis.mpr").read_bytes()
+    path = tmp_path / "a.mpr"
+    path.write_bytes(whole[: whole.index(b"MODULEVMP LOG")])
+    with pytest.raises(ConfigurationError, match="start_time"):
+        open_raw(path, PARIS)
+    record = open_raw(path, ReadOptions(start_time="2021-08-23T11:44:40.646+02:00"))
+    assert "not finished" in record.attrs["warnings"][0]
+    whole_record = open_raw(shared_data / "electrochemistry" / "solid_electrolyte_eis.mpr", PARIS)
+    np.testing.assert_array_equal(record["time"].values, whole_record["time"].values)
+    impedance = biologic_mpr.read_impedance(path, ReadOptions(start_time="2021-08-23T11:44:40.646+02:00"))
+    assert impedance.sizes["spectrum"] == 8
+    assert impedance["time"].values[0] == np.datetime64("2021-08-23T10:06:53.221728441", "ns")
+    with pytest.raises(ConfigurationError, match="start_time"):
+        biologic_mpr.read_impedance(path, PARIS)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_binary_files_end_in_a_sentence(tmp_path: Path, shared_data: Path, data: st.DataObject) -> None:

@@ -5,16 +5,19 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from operando.formats._record import known_start
 from operando.formats._times import after
 from operando.model.errors import BrokenFileError
 from operando.model.products.raw import IMPEDANCE
+from operando.model.reading import ReadOptions
 
 
-def build(path: Path, points: np.ndarray, start: np.datetime64, name: str) -> xr.Dataset:
+def build(path: Path, points: np.ndarray, start: np.datetime64, options: ReadOptions, name: str) -> xr.Dataset:
     """An IMPEDANCE product from rows (frequency Hz, Re Z ohm, Im Z ohm, seconds after ``start``).
 
     Rows without a frequency (rests, cycling) end a spectrum, and so does a sweep that starts again.
-    Raises ``BrokenFileError`` where a point of a sweep is not finite.
+    Raises ``BrokenFileError`` where a point of a sweep is not finite, ``ConfigurationError`` where the start is
+    needed and unknown.
     """
     points = np.asarray(points, float).reshape(-1, 4)
     spectra = split(points)
@@ -29,7 +32,7 @@ def build(path: Path, points: np.ndarray, start: np.datetime64, name: str) -> xr
         frequency=padded[:, :, 0],
         impedance_real=padded[:, :, 1],
         impedance_imaginary=padded[:, :, 2],
-        time=after(start, seconds) if seconds.size else np.empty(0, "datetime64[ns]"),
+        time=after(known_start(path, start, options), seconds) if seconds.size else np.empty(0, "datetime64[ns]"),
         attrs={"format": name, "elapsed_s": seconds.tolist(), "warnings": []},
     )
 

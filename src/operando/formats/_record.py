@@ -120,7 +120,11 @@ def _times(path: Path, columns: Columns, options: ReadOptions) -> np.ndarray:
         if back:
             columns.warnings.append(f"absolute times go back {back} times: the cycler's clock was set.")
         return after(np.datetime64(0, "ns"), columns.unix)
-    start = columns.start
+    return after(known_start(path, columns.start, options), columns.elapsed)
+
+
+def known_start(path: Path, start: np.datetime64, options: ReadOptions) -> np.datetime64:
+    """``start``, else the configured one; raises ``ConfigurationError`` where one is needed and unknown."""
     if np.isnat(start) and options.start_time:
         start = parse_time(options.start_time, options.time_zone, str(path))
     if np.isnat(start) and options.require_time:
@@ -128,4 +132,4 @@ def _times(path: Path, columns: Columns, options: ReadOptions) -> np.ndarray:
             f"{path}: its rows have no absolute time; add start_time (its clock at 0 s) to [electrochemistry], "
             'for example "2018-05-04T08:00:00+02:00".'
         )
-    return after(start, columns.elapsed)
+    return start

@@ -51,9 +51,9 @@ def read_impedance(path: Path, options: ReadOptions) -> xr.Dataset:
     start = _times.to_time(getattr(file, "timestamp", None), options, str(path))
     impedance = _complex(columns)
     if impedance is None or "freq/Hz" not in columns or _biologic.TIME not in columns:
-        return _impedance.build(path, np.empty((0, 4)), start, NAME)
+        return _impedance.build(path, np.empty((0, 4)), start, options, NAME)
     points = [columns["freq/Hz"], impedance.real, impedance.imag, columns[_biologic.TIME]]
-    return _impedance.build(path, np.stack(points, axis=1), start, NAME)
+    return _impedance.build(path, np.stack(points, axis=1), start, options, NAME)
 
 
 def _complex(columns: dict[str, np.ndarray]) -> np.ndarray | None:

@@ -66,10 +66,10 @@ def read_impedance(path: Path, options: ReadOptions) -> xr.Dataset:
     header = _header(path)
     names = ["freq/Hz", "Re(Z)/Ohm", "-Im(Z)/Ohm", _biologic.TIME]
     if not set(names) <= set(header.labels) or not header.time_is_number:
-        return _impedance.build(path, np.empty((0, 4)), _start(header, options), NAME)
+        return _impedance.build(path, np.empty((0, 4)), _start(header, options), options, NAME)
     values = header.read(names).values
     values[:, 2] *= -1
-    return _impedance.build(path, values, _start(header, options), NAME)
+    return _impedance.build(path, values, _start(header, options), options, NAME)
 
 
 def _header(path: Path) -> _Header:

@@ -101,7 +101,7 @@ def read_impedance(path: Path, options: ReadOptions) -> xr.Dataset:
             raise BrokenFileError(path, f"its {table.name} has columns {', '.join(table.labels)}", "export it again")
         # A row without frequency ends a spectrum.
         points += [np.stack(known, axis=1), np.full((1, 4), np.nan)]
-    return _impedance.build(path, np.concatenate(points), start, NAME)
+    return _impedance.build(path, np.concatenate(points), start, options, NAME)
 
 
 def _parse(path: Path) -> _File:
