@@ -205,6 +205,16 @@ def test_observed_phases_contradict_the_masses():
     assert "does not support In + Li -> InLi: In was not found" in texts
 
 
+def test_the_cathodes_own_change_is_said_where_its_reaction_is_known():
+    chosen, timeline, seen, reactions = staged()
+    table = balance(chosen, timeline, seen, reactions=reactions, configured=REACTION)
+    texts = " ".join(str(text) for text in conclusion(table, None, None, 70.0, "Li2S")["text"].values)
+    assert "S + 2 Li -> Li2S backwards" in texts
+    for unknown in ("NMC811", "carbon"):
+        texts = " ".join(str(text) for text in conclusion(table, None, None, 70.0, unknown)["text"].values)
+        assert "cathode gives" not in texts
+
+
 def test_missing_masses_are_said():
     chosen, timeline, seen, reactions = staged()
     table = balance(chosen, timeline, seen, reactions=reactions, configured=REACTION)

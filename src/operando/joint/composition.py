@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from operando.materials.catalogue import load, molar_mass
-from operando.materials.reactions import equilibrium_phases
-from operando.model.constants import FARADAY_MAH_PER_MOL
+from operando.materials.reactions import candidates, equilibrium_phases
+from operando.model.constants import CM3_TO_UM3, FARADAY_MAH_PER_MOL
 from operando.model.errors import ConfigurationError
 
 RARE = 0.1
@@ -107,4 +107,22 @@ def _support(seen: Mapping[str, float] | None, configured: str) -> list[str]:
         return [f"Diffraction does not support {configured}: {' and '.join(unseen)} was not found."]
     return [
         f"Diffraction finds {' and '.join(needed)}, the phases of {configured}; that supports it but proves no share."
+    ]
+
+
+def cathode_sentences(material: str | None, temperature_c: float | None, moved_mah: float) -> list[str]:
+    """How much the cathode itself changes with the largest charge, if its reaction is known."""
+    if material is None or not moved_mah > 0:
+        return []
+    try:
+        known = candidates(load(material), 25.0 if temperature_c is None else temperature_c)
+    except ConfigurationError:
+        return []
+    hosts = [one for one in known if one.products != (("Li", 1.0),)]
+    if len(hosts) != 1:
+        return []
+    change = moved_mah / FARADAY_MAH_PER_MOL * hosts[0].volume_cm3_per_mol * CM3_TO_UM3
+    return [
+        f"The cathode gives this lithium up ({hosts[0].text} backwards) and loses {change:.2g} µm³ itself; "
+        "that is no part of the anode's balance but of the room it finds."
     ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import xarray as xr
 
-from operando.joint.composition import composition_sentences, equilibrium
+from operando.joint.composition import cathode_sentences, composition_sentences, equilibrium
 from operando.joint.pairs import ALL, NULL_TEST
 from operando.joint.verdicts import balance_sentences, null_test_sentences
 from operando.model.interval import Quantity
@@ -21,6 +21,7 @@ def conclusion(
     presence: PhasePresence | None = None,
     anode_mass_mg: Annotated[float | dict[str, float] | None, Setting("cell.anode.mass_mg")] = None,
     temperature_c: Annotated[float | None, Setting("cell.temperature_c")] = None,
+    cathode: Annotated[str | None, Setting("cell.cathode.material")] = None,
 ) -> Conclusion:
     """Say what the balance means: assumptions, null test, the share that is missing, and whether the phases agree.
 
@@ -34,6 +35,7 @@ def conclusion(
         *null_test_sentences(balance),
         *balance_sentences(balance),
         *composition_sentences(implied, seen, _full_uptake(balance), str(balance.attrs.get("configured", ""))),
+        *cathode_sentences(cathode, temperature_c, _full_uptake(balance)),
         *sentences,
     ]
     share = whole_side_share(balance)

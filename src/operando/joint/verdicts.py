@@ -33,11 +33,12 @@ def balance_sentences(balance: xr.Dataset) -> list[str]:
     if not balance.sizes.get("reaction"):
         return []
     rows = [k for k, kind in enumerate(balance["step"].values) if kind in {"charge", "discharge", "hold", ALL}]
-    sentences = [_sentence(balance.isel(pair=k)) for k in rows]
+    sentences = [_sentence(balance.isel(pair=k), str(balance.attrs.get("configured", ""))) for k in rows]
     return [sentence for sentence in sentences if sentence]
 
 
-def _sentence(row: xr.Dataset) -> str:
+def _sentence(row: xr.Dataset, configured: str) -> str:
+    """The configured reaction and those that fit; every candidate where none is configured."""
     ratios = row["ratio"].values
     fitting = [
         str(name)
@@ -51,14 +52,15 @@ def _sentence(row: xr.Dataset) -> str:
     where = "Over the whole experiment" if str(row["step"].values) == ALL else _where(row)
     seen, charge = float(row["morphological"]), float(row["charge"])
     listed = "; ".join(
-        f"{name}: {ratio:.2f} ({low:.2f} to {high:.2f})"
+        f"{ratio:.2f} ({low:.2f} to {high:.2f}) for {name}"
         for name, ratio, low, high in zip(
             row["reaction"].values, ratios, row["ratio_low"].values, row["ratio_high"].values, strict=True
         )
+        if not configured or str(name) in {configured, *fitting}
     )
     verdict = f"compatible with {' or '.join(fitting)}" if fitting else "compatible with none of the candidates alone"
     return (
-        f"{where}, {charge * 1e3:.3g} µAh changed the anode by {seen:.3g} µm³; seen over expected is {listed}: "
+        f"{where}, {charge * 1e3:.3g} µAh changed the anode by {seen:.3g} µm³; seen over expected is {listed}; "
         f"{verdict}{_hidden(row)}."
     )
 
