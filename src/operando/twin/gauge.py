@@ -52,12 +52,10 @@ def _shares(inside: np.ndarray, anode: np.ndarray, electrolyte: np.ndarray) -> d
 
 def _points(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Points of the lozenge in the cell's coordinates (z from the first row, y and x from the axis), and its volume."""
-    from scipy.stats import qmc
-
     height, across = given.slits_um
     length = height / float(np.sin(np.radians(given.two_theta_deg)))
     half = min(length, 2 * radius + 2 * height) / 2
-    u = qmc.Halton(4, scramble=False).random(_POINTS + 1)[1:]
+    u = _halton(_POINTS)
     along = (2 * u[:, 0] - 1) * half
     sideways = (u[:, 1] - 0.5) * across
     lozenge = height * (1 - np.abs(along) / half)
@@ -67,6 +65,18 @@ def _points(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray,
     x = x0 + sideways * np.cos(angle) - along * np.sin(angle)
     y = y0 + sideways * np.sin(angle) + along * np.cos(angle)
     return z, y, x, height * across * half
+
+
+def _halton(count: int) -> np.ndarray:
+    """Halton's quasi-random points (count, 4): radical inverses of 1 … count to the bases 2, 3, 5, 7."""
+    points = np.zeros((count, 4))
+    for axis, base in enumerate((2, 3, 5, 7)):
+        left, weight = np.arange(1, count + 1), 1.0
+        while left.any():
+            weight /= base
+            points[:, axis] += weight * (left % base)
+            left = left // base
+    return points
 
 
 def _at(field: np.ndarray, axis: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
