@@ -14,12 +14,32 @@ LONGEST_FILL = 1.5
 """A frame stands for the time around it, but not for more than this many usual spacings: gaps stay empty."""
 
 
+INSTRUMENTS = {"cell": "curve", "scan": "scan_timeline", "spectrum": "spectrum_timeline"}
+"""The table that holds each instrument's times."""
+
+
 @dataclass(frozen=True)
 class TimeAxis:
-    """Hours since ``origin``; ``span`` is the last hour of any instrument."""
+    """Hours since ``origin``: the cycler's first sample, or else the first frame.
+
+    ``first`` and ``last`` are the ends of all instruments' times; ``shared`` is false where an instrument lies
+    so far from the others that one axis can't show both.
+    """
 
     origin: np.datetime64
-    span: float
+    first: float
+    last: float
+    shared: bool = True
+
+    @property
+    def span(self) -> float:
+        """Hours from first to last, never zero."""
+        return (self.last - self.first) or 1.0
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Ends of the drawn axis: a little room on both sides."""
+        return self.first - 0.01 * self.span, self.last + 0.01 * self.span
 
     def hours(self, times: np.ndarray) -> np.ndarray:
         """Turn ``datetime64[ns]`` into hours, NaN where there is no time."""
@@ -27,21 +47,36 @@ class TimeAxis:
         return np.where(np.isnat(times), np.nan, elapsed)
 
 
-def time_axis(source: Source) -> TimeAxis | None:
-    """Span all instruments' times; ``None`` where nothing has a time."""
-    found = [
-        product[name].values.ravel()
-        for product in (source.table("curve"), source.table("scan_timeline"), source.table("spectrum_timeline"))
-        if product is not None
-        for name in ("time", "start", "end")
-        if name in product
-    ]
-    times = np.concatenate(found) if found else np.array([], "datetime64[ns]")
-    times = times[~np.isnat(times)]
-    if times.size == 0:
+def time_axis(source: Source, instrument: str | None = None) -> TimeAxis | None:
+    """Span all instruments' times, or one's; ``None`` where nothing has a time."""
+    wanted = list(INSTRUMENTS) if instrument is None else [instrument]
+    times = {name: found for name in wanted if (found := _times(source.table(INSTRUMENTS[name]))).size}
+    if not times:
         return None
-    origin = times.min()
-    return TimeAxis(origin, float((times.max() - origin).astype("int64") / NANOSECONDS_PER_HOUR) or 1.0)
+    origin = times["cell"].min() if "cell" in times else min(found.min() for found in times.values())
+    whole = TimeAxis(origin, 0.0, 0.0)
+    spans = [(float(whole.hours(found.min())), float(whole.hours(found.max()))) for found in times.values()]
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    return TimeAxis(origin, first, last, _near(spans))
+
+
+def _times(table: xr.Dataset | None) -> np.ndarray:
+    if table is None:
+        return np.array([], "datetime64[ns]")
+    times = np.concatenate([table[name].values.ravel() for name in ("time", "start", "end") if name in table])
+    known: np.ndarray = times[~np.isnat(times)]
+    return known
+
+
+def _near(spans: list[tuple[float, float]]) -> bool:
+    """No gap between instruments is longer than all that they measured."""
+    spans = sorted(spans)
+    measured = sum(end - start for start, end in spans)
+    reached, gap = spans[0][1], 0.0
+    for start, end in spans[1:]:
+        gap = max(gap, start - reached)
+        reached = max(reached, end)
+    return gap <= measured
 
 
 def middle_hours(timeline: xr.Dataset | None, axis: TimeAxis | None) -> np.ndarray | None:

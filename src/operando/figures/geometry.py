@@ -7,6 +7,9 @@ import xarray as xr
 
 from operando.figures.source import Source
 
+FLAT = 1 / 12
+"""A volume with fewer rows than this share of its columns is shown from above."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -14,6 +17,7 @@ class Cut:
 
     image: np.ndarray
     extent: tuple[float, float, float, float]
+    horizontal: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,17 @@ class Window:
 def vertical_cut(source: Source, scan: int, window: Window) -> Cut | None:
     """Read one vertical plane of a scan's volume; only this part is loaded.
 
-    The plane follows the cell's translation; its rotation, some 0.01 rad at most, is left in.
+    A volume of a few rows only is shown by its middle horizontal plane (y, x) instead. The plane follows the
+    cell's translation; its rotation, some 0.01 rad at most, is left in.
     """
     volume = source.volume(scan)
     if volume is None:
         return None
     shift = translation(source, scan)
     z, y, x = (volume[name].values for name in ("z", "y", "x"))
+    if z.size < FLAT * x.size:
+        image = volume["mu"].isel(z=z.size // 2).values
+        return Cut(image, _extent(y - shift[1], x - shift[2]), horizontal=True)
     middle = (y[0] + y[-1]) / 2 if window.y is None else window.y
     row = int(np.abs(y - (middle + shift[1])).argmin())
     rows, columns = _inside(z, window.z, shift[0]), _inside(x, window.x, shift[2])

@@ -94,7 +94,7 @@ def _moments(source: Source, axis: TimeAxis | None) -> list[Moment]:
             Moment(s, h, _clock(source, s, h)) for s, h in zip(scans, hours.tolist(), strict=True) if np.isfinite(h)
         ]
     if axis is not None:
-        return [Moment(-1, float(h), f"{h:.1f} h") for h in np.linspace(0, axis.span, CURVE_FRAMES)]
+        return [Moment(-1, float(h), f"{h:.1f} h") for h in np.linspace(axis.first, axis.last, CURVE_FRAMES)]
     return [Moment(-1, float(i), f"spectrum {i}") for i in source.frames("corrected")]
 
 
@@ -135,7 +135,7 @@ def _finish(timed: "list[Axes]", stage: Stage) -> None:
         stage.movers.append(_line_mover(line))
     timed[-1].set_xlabel(TIME_LABEL if stage.axis else "Scan or spectrum (number)")
     if stage.axis:
-        timed[-1].set_xlim(0, stage.axis.span)
+        timed[-1].set_xlim(stage.axis.limits)
 
 
 def _line_mover(line: Any) -> Callable[[Moment], None]:
@@ -176,7 +176,7 @@ def _diffraction(stage: Stage) -> Drawer | None:
 
     def draw(axes: "Axes") -> None:
         heat_map(axes, x, found)
-        line_names(axes, lines, 95)
+        line_names(axes, lines, 112)
 
     return 1.4, draw
 
@@ -283,6 +283,6 @@ def _heights(stage: Stage, place: Any, scale: HeightScale) -> None:
 def _mark(axes: "Axes", stage: Stage, moment: Moment, cut: Cut, plane: float | None, marks: list[Any]) -> None:
     before = set(axes.get_children())
     for one in lengths_of(stage.source, moment.scan):
-        if in_window(one, cut.extent):
+        if in_window(one, cut):
             mark_length(axes, one, near_plane(one, plane, cut.extent))
     marks.extend(child for child in axes.get_children() if child not in before)

@@ -47,10 +47,12 @@ def cycles_figure(
     chosen = choose(source, axis, states, tuple(cycles) if spans else None)
     diffraction = _diffraction(source, axis, d_range, difference)
     rows = region_rows(source, chosen, regions)
+    if diffraction is not None and spans and not any(_inside(diffraction, span).any() for span in spans):
+        diffraction = None
     curve = source.table("curve")
     if axis is None or (curve is None and diffraction is None) or not (spans or rows):
         raise NothingToDrawError(f"The figure {name!r} needs times and a cycler's record or spectra; there are none.")
-    spans = spans or [(0.0, axis.span)]
+    spans = spans or [(axis.first, axis.last)]
     heights: list[float] = (
         [HEAT_MM] * (diffraction is not None)
         + [CELL_MM] * (curve is not None)
@@ -154,8 +156,13 @@ def _part(curve: xr.Dataset | None, axis: TimeAxis, spans: list[tuple[float, flo
     return curve.isel(sample=(hours >= spans[0][0]) & (hours <= spans[-1][1]))
 
 
+def _inside(diffraction: Diffraction, span: tuple[float, float]) -> np.ndarray:
+    within: np.ndarray = (diffraction.hours >= span[0]) & (diffraction.hours <= span[1])
+    return within
+
+
 def _seen(diffraction: Diffraction, spans: list[tuple[float, float]]) -> float:
-    inside = [(diffraction.hours >= start) & (diffraction.hours <= end) for start, end in spans]
+    inside = [_inside(diffraction, span) for span in spans]
     return strongest_of(diffraction.patterns.intensity[np.any(inside, axis=0)])
 
 
@@ -163,7 +170,7 @@ def _heat(
     axes: "Axes", diffraction: Diffraction, start: float, end: float, difference: bool, strongest: float, columns: int
 ) -> Any:
     """One cycle's heat map; the lines are named beside the last of ``columns`` (0: not here)."""
-    inside = (diffraction.hours >= start) & (diffraction.hours <= end)
+    inside = _inside(diffraction, (start, end))
     if not inside.any():
         axes.set_facecolor(style.PALE)
         spacing_axis(axes.yaxis, diffraction.patterns.edges)

@@ -1,6 +1,7 @@
 """The report: one HTML file with everything inside, readable on a phone and printable."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -56,22 +57,27 @@ def _document(title: str, body: Markup) -> str:
 
 
 def _warnings(summary: Mapping[str, Any]) -> Markup:
-    found = summary.get("warnings", [])
-    if not found:
+    """Warnings that differ only in numbers and files stand together, the first one open and the others folded."""
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for warning in summary.get("warnings", []):
+        bare = str(warning["text"]).replace(str(warning.get("file") or "\0"), "")
+        alike.setdefault(re.sub(r"[\d.,+−-]+", "#", bare), []).append(warning)
+    if not alike:
         return element("p", "None.")
-    by_text: dict[str, list[str]] = {}
-    for warning in found:
-        by_text.setdefault(str(warning["text"]), []).append(str(warning.get("file") or ""))
-    lines = [element("span", *_named(text, files_of)) for text, files_of in by_text.items()]
-    return markup.items(lines)
+    return markup.items(_group(warnings) for warnings in alike.values())
 
 
-def _named(text: str, files_of: list[str]) -> list[Any]:
-    named = [name for name in dict.fromkeys(files_of) if name and name not in text]
-    if not named:
-        return [text]
-    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-    return [element("code", ", ".join(named[:3])), f"{more}: {text}"]
+def _group(warnings: Sequence[Mapping[str, Any]]) -> Markup:
+    lines = list(dict.fromkeys(_sentence(warning) for warning in warnings))
+    if len(lines) == 1:
+        return lines[0]
+    return markup.joined([lines[0], markup.folded(f"and {len(lines) - 1} more alike", markup.items(lines[1:]))])
+
+
+def _sentence(warning: Mapping[str, Any]) -> Markup:
+    """A warning behind the name of its file, unless it says it itself."""
+    file, text = str(warning.get("file") or "").replace("|", " and "), str(warning["text"])
+    return markup.text(text) if not file or file in text else element("span", element("code", file), f": {text}")
 
 
 def _citation(summary: Mapping[str, Any]) -> Markup:

@@ -1,5 +1,6 @@
 """The report's results: each part takes the summary and returns markup, empty where nothing was measured."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from operando.figures.source import Source
 Summary = Mapping[str, Any]
 EMPTY = Markup("")
 ROWS_SHOWN = 12
+ONE_STEP = re.compile(r"In the \w+ of cycle")
 
 
 def short(summary: Summary) -> Markup:
@@ -220,7 +222,10 @@ def balance(source: Source) -> Markup:
 def _conclusions(source: Source) -> list[Markup]:
     """What charge, volumes and phases say together, in sentences that state their assumptions."""
     said = source.summary.get("conclusion") or []
-    return [element("p", reaction_text(sentence)) for sentence in ([said] if isinstance(said, str) else said)]
+    sentences = [reaction_text(sentence) for sentence in ([said] if isinstance(said, str) else said)]
+    whole = [element("p", sentence) for sentence in sentences if not ONE_STEP.match(sentence)]
+    steps = [sentence for sentence in sentences if ONE_STEP.match(sentence)]
+    return [*whole, markup.folded("Step by step, in words", markup.items(steps))] if steps else whole
 
 
 def _candidates(entries: Sequence[Summary]) -> Markup:

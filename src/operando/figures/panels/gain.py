@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from operando.figures.panels.volumes import power_of_ten, volume_unit
+from operando.figures.reading import NothingToDrawError
 from operando.figures.source import Source
 from operando.model.constants import OUTSIDE_LABEL, UNKNOWN_LABEL
 
@@ -15,6 +16,8 @@ def largest_pair(source: Source, pairs: xr.Dataset) -> int:
     balance = source.table("balance")
     if balance is not None and np.isfinite(balance["charge"].values).any():
         return int(np.nanargmax(np.abs(balance["charge"].values)))
+    if pairs.sizes["pair"] == 0:
+        raise NothingToDrawError("There are no two scans to compare.")
     return int((pairs["to_scan"] - pairs["from_scan"]).values.argmax())
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from operando.figures import style
+from operando.figures.geometry import Cut
 from operando.figures.panels.curves import banded, bounds_of
 from operando.figures.reading import names_along
 from operando.figures.source import Source
@@ -123,7 +124,9 @@ def near_plane(one: Length, plane_y: float | None, extent: Any) -> bool:
     return plane_y is None or bool(abs(one.y - plane_y) <= NEAR_PLANE * (extent[1] - extent[0]))
 
 
-def in_window(one: Length, extent: Any) -> bool:
+def in_window(one: Length, cut: Cut) -> bool:
     """Whether the middle of a length lies inside a slice."""
-    left, right, bottom, top = extent
+    if cut.horizontal:
+        return False
+    left, right, bottom, top = cut.extent
     return bool(left <= one.x <= right and top <= (one.top + one.bottom) / 2 <= bottom)

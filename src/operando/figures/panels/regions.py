@@ -73,6 +73,6 @@ def region_slices(figure: "Figure", place: Any, window: Window, shown: Shown, le
     slices_row(figure, every, shown)
     for k, (axes, (state, cut)) in enumerate(zip(every, shown, strict=True)):
         for one in lengths_of(source, state.scan):
-            if in_window(one, cut.extent) and near_plane(one, window.y, cut.extent):
+            if in_window(one, cut) and near_plane(one, window.y, cut.extent):
                 mark_length(axes, one, label=k in {0, len(shown) - 1})
     style.panel_letter(every[0], letter, outside=True)

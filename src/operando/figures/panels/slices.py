@@ -48,7 +48,15 @@ def scale_bar(axes: "Axes", extent: Sequence[float], colour: str = "white") -> N
     length = round_length(0.4 * (right - left))
     end = right - 0.05 * (right - left)
     height = bottom - 0.05 * (bottom - top)
-    axes.plot([end - length, end], [height, height], color=colour, linewidth=2.0, solid_capstyle="butt")
+    axes.plot(
+        [end - length, end],
+        [height, height],
+        color=colour,
+        linewidth=2.0,
+        solid_capstyle="butt",
+        scalex=False,
+        scaley=False,
+    )
     axes.annotate(
         length_text(length),
         (end - length / 2, height),
@@ -76,6 +84,7 @@ def slices_row(figure: "Figure", every: "Sequence[Axes]", shown: Shown) -> None:
     images = [draw_cut(axes, cut, limits) for axes, (_, cut) in zip(every, shown, strict=True)]
     for axes, (state, _) in zip(every, shown, strict=True):
         heading(axes, state)
-    scale_bar(every[-1], shown[-1][1].extent)
+    place = min(1, len(shown) - 1)  # lengths are written on the first and the last
+    scale_bar(every[place], shown[place][1].extent)
     bar = figure.colorbar(images[-1], ax=list(every), pad=0.01, fraction=0.02, aspect=15)
     bar.set_label("µ (1/cm)")

@@ -72,6 +72,15 @@ def _ratios(axes: "Axes", table: xr.Dataset) -> None:
     axes.set_ylabel("Seen / expected (–)")
     values = table["ratio"].values[np.isfinite(table["ratio"].values)]
     if values.size:
-        # an interval may be endless where little charge flowed: the scale follows the values
-        low, high = min(values.min(), 0.0), max(values.max(), 1.0)
-        axes.set_ylim(low - 0.15 * (high - low), high + 0.25 * (high - low))
+        low, high = max(min(values.min(), 0.0), -1.0), min(max(values.max(), 1.0), 3.0)
+        low, high = low - 0.15 * (high - low), high + 0.25 * (high - low)
+        axes.set_ylim(low, high)
+        _beyond(axes, table, width, low, high)
+
+
+def _beyond(axes: "Axes", table: xr.Dataset, width: float, low: float, high: float) -> None:
+    """Ratios off the scale, where hardly any charge flowed, are marked by triangles at its edge."""
+    for (pair, k), ratio in np.ndenumerate(table["ratio"].values):
+        if ratio > high or ratio < low:
+            place = (pair - 0.4 + width * (k + 0.5), high - 0.05 * (high - low) if ratio > high else low)
+            axes.plot(*place, "^" if ratio > high else "v", color=style.PALETTE[k], clip_on=False, zorder=6)

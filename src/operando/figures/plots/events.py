@@ -45,7 +45,7 @@ def draw(source: Source) -> "Figure":
         style.panel_letter(axes, letter)
     every[-1].set_xlabel(TIME_LABEL)
     figure.align_ylabels(list(every[1:]))
-    every[-1].set_xlim(-0.01 * axis.span, 1.01 * axis.span)
+    every[-1].set_xlim(axis.limits)
     return figure
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH_MM, LINE_MM, CAPTION_MM = 142.0, 3.2, 14.0
+WIDTH_MM, LINE_MM, CAPTION_MM = 142.0, 3.1, 14.0
 EXAGGERATION_ROOM = 0.35
 
 
@@ -40,16 +40,20 @@ def draw(source: Source, states: int = 5) -> "Figure":
     profiles = [_profile(source, state, plane) for state in chosen]
     limits = _limits(source, profiles)
     shape = (limits[1] - limits[0]) / max(float(np.ptp(profiles[0][0])), 1.0)
-    figure = style.new_figure(WIDTH_MM / len(chosen) * shape + LINE_MM * len(rows) + CAPTION_MM)
+    figure = style.new_figure(WIDTH_MM / len(chosen) * shape + LINE_MM * 2 * len(rows) + CAPTION_MM)
     every = figure.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
     for k, (axes, state, profile) in enumerate(zip(every, chosen, profiles, strict=True)):
         _draw_profile(axes, profile, limits, above)
         axes.set_title(f"{state.number}: {state.caption}", fontsize=6.5)
-        _below(axes, "\n".join(values[k] for _, values in rows), 0.5, "center")
-    _below(every[0], "\n".join(name for name, _ in rows), -0.04, "right")
+        _below(axes, "\n".join(_two_lines(values[k]) for _, values in rows).rstrip(), 0.5, "center")
+    _below(every[0], "\n".join(_two_lines(name) for name, _ in rows).rstrip(), -0.04, "right")
     _names(every[0], profiles[0], limits, above)
     _scale(every[-1], profiles[-1][0], limits)
     return figure
+
+
+def _two_lines(text: str) -> str:
+    return text if "\n" in text else f"{text}\n"
 
 
 def _below(axes: "Axes", text: str, x: float, side: str) -> None:
@@ -137,7 +141,7 @@ def _measured(source: Source, states: list[State]) -> list[Row]:
     ]
     largest = [np.nan if one is None else float(one["cavity_volume"]) for one in interfaces]
     rows.append(_row("cavities", interfaces, "cavity_volume", "um3", power_of_ten(np.array(largest))))
-    rows.append(_row("lost contact", interfaces, "contact_loss", "1", 0))
+    rows.append(_row("lost contact", interfaces, "contact_loss", "%", -2))
     return [*rows, ("phases found", [", ".join(_phases(source, state)) for state in states])]
 
 
@@ -150,7 +154,7 @@ def _value(dataset: xr.Dataset, name: str, exponent: int) -> str:
     value, low, high = (float(dataset[name + suffix].values) / 10.0**exponent for suffix in ("", "_low", "_high"))
     if not np.isfinite([value, low, high]).all():
         return ""
-    return quantity_text({"value": value, "low": low, "high": high, "unit": "1"})
+    return quantity_text({"value": value, "low": low, "high": high, "unit": "1"}).replace(" (", "\n(")
 
 
 def _phases(source: Source, state: State) -> list[str]:

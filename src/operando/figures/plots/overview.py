@@ -36,12 +36,16 @@ class _Drawing:
     axis: TimeAxis | None
     states: list[State]
 
+    def axis_of(self, instrument: str) -> TimeAxis | None:
+        """The shared time axis, or the instrument's own where the instruments lie too far apart."""
+        return self.axis if self.axis is None or self.axis.shared else time_axis(self.source, instrument)
+
     def along(self, dim: str, frames: list[int]) -> np.ndarray:
         """Abscissa of frames of ``scan`` or ``spectrum``: hours, or their index where nothing has a time."""
         if self.axis is None:
             return np.array(frames, float)
         timeline = self.source.table(f"{dim}_timeline")
-        middles = middle_hours(timeline, self.axis)
+        middles = middle_hours(timeline, self.axis_of(dim))
         if timeline is None or middles is None:
             return np.full(len(frames), np.nan)
         return at_frames(timeline, dim, frames, middles)
@@ -63,16 +67,18 @@ def draw(source: Source, states: int = 7) -> "Figure":
     panels = _panels(drawing)
     if not panels:
         raise NothingToDrawError("The figure 'overview' has nothing to draw: no scan, spectrum or cycler file is done.")
-    figure = style.new_figure(sum(panel.height for panel in panels) + MARGIN_MM)
+    apart = axis is not None and not axis.shared
+    figure = style.new_figure(sum(panel.height for panel in panels) + MARGIN_MM * (len(panels) if apart else 1))
     grid = figure.add_gridspec(
         len(panels), 2, height_ratios=[panel.height for panel in panels], width_ratios=[1, 0.015]
     )
     timed: list[Axes] = []
+    shared = axis is None or axis.shared
     for row, (panel, letter) in enumerate(zip(panels, "ABCDE", strict=False)):
         if not panel.timed:
             style.panel_letter(panel.draw(figure, grid[row, :]), letter, outside=True)
             continue
-        axes = figure.add_subplot(grid[row, 0], sharex=timed[0] if timed else None)
+        axes = figure.add_subplot(grid[row, 0], sharex=timed[0] if timed and shared else None)
         mesh = panel.draw(figure, axes)
         style.panel_letter(axes, letter)
         if mesh is not None:
@@ -84,12 +90,16 @@ def draw(source: Source, states: int = 7) -> "Figure":
 
 
 def _finish(timed: "list[Axes]", axis: TimeAxis | None) -> None:
+    if axis is not None and not axis.shared:
+        for axes in timed:
+            axes.set_xlabel("Time since the instrument's first (h)")
+        return
     for axes in timed:
         axes.tick_params(labelbottom=axes is timed[-1])
     if timed:
         timed[-1].set_xlabel(TIME_LABEL if axis else "Scan or spectrum (number)")
     if timed and axis:
-        timed[-1].set_xlim(-0.01 * axis.span, 1.01 * axis.span)
+        timed[-1].set_xlim(axis.limits)
 
 
 def _panels(drawing: _Drawing) -> list[_Panel]:
@@ -117,13 +127,14 @@ def _diffraction(drawing: _Drawing) -> _Panel | None:
 
 
 def _cell(drawing: _Drawing) -> _Panel | None:
-    curve, axis = drawing.source.table("curve"), drawing.axis
+    curve, axis = drawing.source.table("curve"), drawing.axis_of("cell")
     if curve is None or axis is None:
         return None
 
     def panel(figure: "Figure", axes: "Axes") -> None:
         voltage_and_current(axes, curve, axis)
-        numbered(axes, drawing.states, curve)
+        if drawing.axis is not None and drawing.axis.shared:
+            numbered(axes, drawing.states, curve)
 
     return _Panel(CELL_MM, panel)
 
@@ -161,10 +172,11 @@ def _volumes(drawing: _Drawing) -> _Panel | None:
 
     def panel(figure: "Figure", axes: "Axes") -> None:
         exponent, _ = volume_change(axes, volumes, x)
-        if curve is not None and axis is not None:
+        if curve is not None and axis is not None and axis.shared:
             expected_change(axes, curve, balance, axis, float(np.nanmin(x)), exponent)
         else:
-            numbered(axes, drawing.states, timed=axis is not None)
+            if axis is None or axis.shared:
+                numbered(axes, drawing.states, timed=axis is not None)
         legend_above(axes)
 
     return _Panel(VOLUMES_MM, panel)
