@@ -122,11 +122,11 @@ def follow(plan: list[Drop], source: Path, target: Path) -> Witness:
 
 
 def settle(folder: Path, witness: Witness, patience_s: float = 1200.0) -> None:
-    """Wait until the watch has been idle for ten seconds."""
+    """Wait until the watch that runs now has been idle for fifteen seconds."""
     from operando.pipeline.watch import read_state
 
     idle, until = 0.0, time.monotonic() + patience_s
-    while idle < 10 and time.monotonic() < until:
+    while idle < 15 and time.monotonic() < until:
         witness.look()
         time.sleep(0.5)
         state = read_state(folder) or {}

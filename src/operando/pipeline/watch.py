@@ -8,8 +8,10 @@ when it did not change between two looks and, if it is HDF5, can be opened. A th
 import glob
 import json
 import logging
+import os
 import shlex
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -59,12 +61,27 @@ def watch(
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
-    """What the watch on ``folder`` last said of itself; ``None`` where none has run."""
+    """What the watch on ``folder`` last said of itself; ``None`` where none has run.
+
+    A watch that was killed without a word is said to be gone (on another machine nobody can tell).
+    """
     try:
         content: dict[str, Any] = json.loads((folder / RESULTS / STATE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    if content.get("state") != "stopped" and content.get("host") == socket.gethostname() and not _runs(content):
+        return content | {"state": "stopped", "text": "the watch is gone; start it again"}
     return content
+
+
+def _runs(content: dict[str, Any]) -> bool:
+    try:
+        os.kill(int(content["process"]), 0)
+    except (ProcessLookupError, KeyError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Arrivals:
@@ -237,10 +254,20 @@ class _Follower:
                 configuration = settings.open_project(self.folder).configuration
                 new = self.arrivals.look(configuration)
                 self._times.extend([time.monotonic()] * len(new))
-                self._quick_looks(new, configuration)
+                self._quick_looks(self._without_volume(new), configuration)
             except (OperandoError, OSError) as error:
                 log.warning("%s", error)
             pause = min(self.every, 1.0) if self.arrivals.waiting else self.every
+
+    def _without_volume(self, new: list[Path]) -> list[Path]:
+        """Scans that have no volume yet: after a restart most have."""
+        try:
+            results = Results(self.folder)
+        except (OperandoError, OSError, ValueError):
+            return new
+        keys = results.keys("scan")
+        done = {(self.folder / keys[number]).resolve() for number in results.frames("volume")}
+        return [path for path in new if path.resolve() not in done]
 
     def _quick_looks(self, new: list[Path], configuration: Configuration) -> None:
         """The newest first; of a crowd only the newest."""
@@ -340,6 +367,7 @@ class _Follower:
         count, waits = self.arrivals.queue()
         left = shutil.disk_usage(self.folder).free / GIGABYTE
         content = vars(self.state) | {"queue": count, "lag_s": round(waits), "disk_left_gb": round(left)}
+        content |= {"host": socket.gethostname(), "process": os.getpid()}
         content["waiting_files"] = [path.name for path in list(self.arrivals.waiting)[:20]]
         text = json.dumps(content)
         if text != self._written and (self.folder / RESULTS).is_dir():
