@@ -34,6 +34,18 @@ def test_the_electrolytes_resistance_comes_back(series, bulk, interface, seed):
     assert fit.interface == pytest.approx(interface, rel=0.2)
 
 
+def test_a_small_cells_interface_is_not_taken_for_electrolyte():
+    jw = 2j * np.pi * FREQUENCY
+    z = 14000.0 + 8000.0 / (1 + (jw / (2 * np.pi * 300)) ** 0.9) + 400.0 / jw**0.5
+    assert fit_spectrum(FREQUENCY, z, length_over_area=62.0).electrolyte == pytest.approx(14000.0, rel=0.01)
+
+
+def test_inductive_points_are_ignored():
+    z = circuit(10.0, 500.0, 200.0)
+    shorted = z + 2j * np.pi * FREQUENCY * 2e-5
+    assert fit_spectrum(FREQUENCY, shorted).electrolyte == pytest.approx(510.0, rel=0.1)
+
+
 def test_too_few_points_are_not_fitted():
     fit = fit_spectrum(FREQUENCY[:5], circuit(10, 500, 200)[:5])
     assert math.isnan(fit.electrolyte)

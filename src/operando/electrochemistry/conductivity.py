@@ -25,11 +25,13 @@ def conductivity(
     """Fit every impedance spectrum and give the electrolyte's resistance (ohm) and σ = L / (R A) in S/cm.
 
     The electrolyte is the series resistance plus the arcs whose capacitance is that of a bulk or of grain
-    boundaries (below 10⁻⁷ F; Irvine, Sinclair and West 1990, https://doi.org/10.1002/adma.19900020304). Without bore
-    and thickness the conductivity is NaN; the thickness may come from mass, density and bore (a dense pellet).
+    boundaries (C L / A below 10⁻⁷ F/cm; Irvine, Sinclair and West 1990, https://doi.org/10.1002/adma.19900020304).
+    Without bore and thickness the conductivity is NaN; the thickness may come from mass, density and bore (a dense
+    pellet).
     """
     area = pellet_area_cm2(bore_mm)
     thickness, sentence = pellet_thickness(thickness_um, mass_of(electrolyte_mass_mg), electrolyte, area)
+    length_over_area = np.nan if thickness is None or area is None else thickness * 1e-4 / area
     shift = np.timedelta64(round((offset_s or 0.0) * 1e9), "ns")
     rows: list[tuple[np.datetime64, Fit]] = []
     for impedance in impedances:
@@ -37,6 +39,7 @@ def conductivity(
             fit = fit_spectrum(
                 impedance["frequency"].values[k],
                 impedance["impedance_real"].values[k] + 1j * impedance["impedance_imaginary"].values[k],
+                1.0 if np.isnan(length_over_area) else length_over_area,
             )
             rows.append((impedance["time"].values[k] + shift, fit))
     rows.sort(key=lambda row: (np.isnat(row[0]), row[0]))
@@ -44,7 +47,6 @@ def conductivity(
     resistance, std = (
         np.array([getattr(fit, name) for fit in fits], float) for name in ("electrolyte", "electrolyte_std")
     )
-    length_over_area = np.nan if thickness is None or area is None else thickness * 1e-4 / area
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma = length_over_area / resistance
         sigma_std = sigma * std / resistance

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ELECTROLYTE_CAPACITANCE_F = 1e-7
-"""Arcs below this capacitance belong to the electrolyte: bulk about 1e-12 F, grain boundaries 1e-11 to 1e-8 F,
-interfaces 1e-7 F and more (Irvine, Sinclair and West 1990, https://doi.org/10.1002/adma.19900020304)."""
+ELECTROLYTE_CAPACITANCE_F_PER_CM = 1e-7
+"""Arcs whose capacitance × L / A is below this belong to the electrolyte: bulk about 1e-12 F/cm, grain boundaries 1e-11
+to 1e-8 F/cm, interfaces 1e-7 F and more (Irvine, Sinclair and West 1990, https://doi.org/10.1002/adma.19900020304)."""
 
 FEWEST_POINTS = 8
 MOST_ARCS = 3
@@ -51,20 +51,27 @@ def model(parameters: np.ndarray, omega: np.ndarray, arcs: int) -> np.ndarray:
     return np.asarray(total)
 
 
-def fit_spectrum(frequency: np.ndarray, impedance: np.ndarray) -> Fit:
-    """Fit frequencies (Hz) and complex impedances (ohm); NaN pads are ignored.
+def fit_spectrum(frequency: np.ndarray, impedance: np.ndarray, length_over_area: float = 1.0) -> Fit:
+    """Fit frequencies (Hz) and complex impedances (ohm); NaN pads and inductive points are ignored.
+
+    ``length_over_area`` of the electrolyte (1/cm) tells arcs of a small cell from those of a small capacitance.
 
     Residuals are relative to |Z|; the number of arcs is the one of least BIC. Its standard deviation follows from
     the residuals and the Jacobian.
     """
-    good = np.isfinite(frequency) & np.isfinite(impedance) & (frequency > 0) & (np.abs(impedance) > 0)
+    good = np.isfinite(frequency) & np.isfinite(impedance) & (frequency > 0) & (impedance.imag < 0)
     if good.sum() < FEWEST_POINTS:
         return Fit(
             NAN, NAN, NAN, NAN, NAN, (), NAN, f"only {int(good.sum())} usable points, {FEWEST_POINTS} are needed"
         )
     omega, z = 2 * np.pi * frequency[good], impedance[good]
-    best = min((_fit_arcs(omega, z, arcs) for arcs in range(MOST_ARCS + 1)), key=lambda found: found[0])
-    return _as_fit(best[1], best[2], omega, z)
+    best = _fit_arcs(omega, z, 0)
+    for arcs in range(1, MOST_ARCS + 1):
+        more = _fit_arcs(omega, z, arcs)
+        if more[0] >= best[0]:
+            break
+        best = more
+    return _as_fit(best[1], best[2], omega, z, length_over_area)
 
 
 def _residuals(parameters: np.ndarray, omega: np.ndarray, z: np.ndarray, arcs: int) -> np.ndarray:
@@ -78,7 +85,16 @@ def _fit_arcs(omega: np.ndarray, z: np.ndarray, arcs: int) -> tuple[float, np.nd
 
     low, high = _bounds(omega, z, arcs)
     found = [
-        least_squares(_residuals, np.clip(start, low, high), bounds=(low, high), args=(omega, z, arcs), x_scale="jac")
+        least_squares(
+            _residuals,
+            np.clip(start, low, high),
+            bounds=(low, high),
+            args=(omega, z, arcs),
+            x_scale="jac",
+            ftol=1e-7,
+            xtol=1e-7,
+            max_nfev=300,
+        )
         for start in _starts(omega, z, arcs)
     ]
     best = min(found, key=lambda result: result.cost)
@@ -109,14 +125,15 @@ def _starts(omega: np.ndarray, z: np.ndarray, arcs: int) -> list[np.ndarray]:
     return starts if arcs else starts[:1]
 
 
-def _as_fit(parameters: np.ndarray, arcs: int, omega: np.ndarray, z: np.ndarray) -> Fit:
+def _as_fit(parameters: np.ndarray, arcs: int, omega: np.ndarray, z: np.ndarray, length_over_area: float) -> Fit:
     triples = parameters[1 : 1 + 3 * arcs].reshape(arcs, 3)
     circuit = [Arc(float(np.exp(log_r)), float(n), float(np.exp(log_tau - log_r))) for log_r, log_tau, n in triples]
     # Columns: electrolyte and interface; as the parameters are logarithms, the resistances are their own gradients.
     gradient = np.zeros((parameters.size, 2))
     gradient[0, 0] = np.exp(parameters[0])
     for k, arc in enumerate(circuit):
-        gradient[1 + 3 * k, 0 if arc.capacitance < ELECTROLYTE_CAPACITANCE_F else 1] = arc.resistance
+        inside = arc.capacitance * length_over_area < ELECTROLYTE_CAPACITANCE_F_PER_CM
+        gradient[1 + 3 * k, 0 if inside else 1] = arc.resistance
     covariance, misfit = _covariance(parameters, omega, z, arcs)
     electrolyte, interface = gradient.sum(axis=0)
     electrolyte_std, interface_std = np.sqrt(np.diag(gradient.T @ covariance @ gradient))
