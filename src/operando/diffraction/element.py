@@ -1,7 +1,7 @@
 """Everything the spectra of one exposure say together: each detector element fitted, phases placed in all at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -80,6 +80,8 @@ class ElementFit:
     place_of: tuple[int, ...]
     evidence: tuple[float, ...]
     found: tuple[np.ndarray, ...]
+    dead_share: float = 0.0
+    """Share of the real time that the electronics could not count."""
 
     def groups(self, phase: int) -> int:
         """Number of free areas of a phase."""
@@ -161,7 +163,10 @@ def fit_spectrum(
         return []
     located = locate(problems, params.search_reach, params.search_doubt)
     return [
-        _fit_element(int(element), problem, state, params)
+        replace(
+            _fit_element(int(element), problem, state, params),
+            dead_share=max(0.0, 1.0 - 1.0 / float(corrected["scale"].values[element])),
+        )
         for element, (problem, state) in zip(elements, located, strict=True)
     ]
 

@@ -23,13 +23,20 @@ _LIKELIHOOD_RATIO = 200.0
 class Shifts:
     """Observed changes: ``values`` (n,), ``covariance`` (n, n), ``owner`` (n,): the phase's name, or "fluorescence".
 
-    ``inverse_energy`` (n,) is the mean 1/E of the lines behind each, 1/keV.
+    ``by_offset`` (n,) is what an unknown offset of the energy scale by 1 keV would feign.
     """
 
     values: np.ndarray
     covariance: np.ndarray
     owner: tuple[str, ...]
-    inverse_energy: np.ndarray
+    by_offset: np.ndarray
+
+    def of(self, owner: str) -> tuple[np.ndarray, np.ndarray]:
+        """Changes of one owner and their covariance; NaN where it is not measured."""
+        rows = [row for row, one in enumerate(self.owner) if one == owner]
+        if not rows:
+            return np.full(1, np.nan), np.full((1, 1), np.nan)
+        return self.values[rows], self.covariance[np.ix_(rows, rows)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def patterns(
     found = [
         ("theta-drift", "", ones[:, None]),
         ("energy-drift", "", np.where(lattice, -1.0, 1.0)[:, None]),
-        ("energy-drift", "", (np.where(lattice, -1.0, 1.0) * shifts.inverse_energy)[:, None]),
+        ("energy-drift", "", shifts.by_offset[:, None]),
         ("temperature", "", np.array([expansion.get(owner, (0.0, 0.0))[0] for owner in shifts.owner])[:, None]),
     ]
     for phase in dict.fromkeys(owner for owner in shifts.owner if owner != "fluorescence"):

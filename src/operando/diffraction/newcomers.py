@@ -39,19 +39,30 @@ def with_newcomers(
     """
     plain = compare(before, after, calibration, materials, params)
     others = candidates_of(materials) if search else ()
-    if not plain.after or not others:
+    if not plain.after:
         return plain, ()
-    gains = {}
+    found = {}
     for one in others:
         extended = compare(before, after, calibration, (*materials, one), params)
-        gain = merge(extended.after, len(materials), params)
-        if gain.there and gain.gain >= _needed(extended.after[0], len(materials), len(others), params):
-            gains[one.name] = (gain.gain, extended, one)
-    if not gains:
+        gain = _new_gain(plain, extended, len(others), params)
+        if gain > 0.0:
+            found[one.name] = (gain, extended)
+    if not found:
         return plain, ()
-    best = max(gains, key=lambda name: gains[name][0])
-    extended = gains[best][1]
-    return extended, () if merge(extended.before, len(materials), params).there else (best,)
+    best = max(found, key=lambda name: found[name][0])
+    return found[best][1], (best,)
+
+
+def _new_gain(plain: Comparison, extended: Comparison, candidates: int, params: FitParameters) -> float:
+    """Log-likelihood that the last phase gains in the later state, 0 unless it is new there and displaces no other."""
+    last = len(plain.materials)
+    now, was = merge(extended.after, last, params), merge(extended.before, last, params)
+    others_stay = all(
+        merge(extended.after, phase, params).there or not merge(plain.after, phase, params).there
+        for phase in range(last)
+    )
+    enough = now.gain >= _needed(extended.after[0], last, candidates, params)
+    return now.gain if now.there and not was.there and others_stay and enough else 0.0
 
 
 def _needed(one: ElementFit, phase: int, candidates: int, params: FitParameters) -> float:

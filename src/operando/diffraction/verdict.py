@@ -10,8 +10,6 @@ from operando.diffraction.comparison import (
     Comparison,
     Moved,
     amount,
-    fluorescence_shift,
-    lattice_shift,
     naive_shifts,
     observed,
 )
@@ -33,7 +31,11 @@ CLASSES = (
 """Every cause that is weighed. Overlap: a neighbour's amount changed. Gauge motion: all amounts changed, no lattice."""
 
 _CLEAR = 4.5
-"""Standard deviations from which a shift counts as apparent."""
+"""Standard deviations from which an amount counts as changed."""
+
+_APPARENT = 7.0
+"""Standard deviations from which a single line counts as moved: such fits know nothing of neighbours and tails, and
+the most moved of several lines is taken."""
 
 _DECIDES = {
     frozenset({"strain", "composition"}): "azimuths (sin²ψ) or the charge passed would tell strain from composition",
@@ -93,10 +95,10 @@ def weigh(
 def judge(evidence: Evidence, phase: int) -> Verdict | None:
     """The verdict on one phase; ``None`` where nothing seems to move."""
     moved = max(naive_shifts(evidence.comparison, phase), key=lambda one: abs(one.shift) / one.std, default=None)
-    change, covariance = lattice_shift(evidence.comparison, phase)
+    change, covariance = evidence.shifts.of(evidence.comparison.materials[phase].name)
     known = bool(np.isfinite(change).all())
     lattice_moves = known and _improbable(change, covariance)
-    apparent = moved is not None and abs(moved.shift) > _CLEAR * moved.std
+    apparent = moved is not None and abs(moved.shift) > _APPARENT * moved.std
     if not apparent and not lattice_moves:
         return None
     remaining = _of_moving_lattice(evidence, phase) if lattice_moves else _of_resting_lattice(evidence, phase, moved)
@@ -129,14 +131,14 @@ def _of_resting_lattice(evidence: Evidence, phase: int, moved: Moved | None) -> 
     """The single line moves and the lattice does not: amounts did it, unless the lattice is too poorly known."""
     causes = set()
     material = evidence.comparison.materials[phase]
-    change, covariance = lattice_shift(evidence.comparison, phase)
+    change, covariance = evidence.shifts.of(evidence.comparison.materials[phase].name)
     reach = float(np.max(np.abs(change) + 3.0 * np.sqrt(np.diag(covariance)))) if np.isfinite(change).all() else np.inf
     assert moved is not None
     if reach > 0.5 * abs(moved.shift):
         causes |= {"strain", "theta-drift", "energy-drift", "temperature"}
         causes |= {"composition"} if material.composition_range is not None else set()
     by_new = bool(evidence.new_phases or evidence.new_lines)
-    unexplained = abs(moved.shift - moved.by_amounts) > max(5.0 * moved.std, 0.5 * abs(moved.shift))
+    unexplained = abs(moved.shift - moved.by_neighbours) > max(5.0 * moved.std, 0.5 * abs(moved.shift))
     if by_new or unexplained:
         causes.add("new-phase")
     if not by_new or not unexplained:
@@ -168,7 +170,7 @@ def _sentences(
         indices = "".join(str(index) for index in moved.hkl)
         found.append(
             f"A single-line fit of {material.name} ({indices}) moves by {moved.shift:+.2e} ± {moved.std:.1e} in d; "
-            f"{moved.by_amounts:+.2e} of it follows from the changed amounts alone, with every lattice held."
+            f"{moved.by_neighbours:+.2e} of it follows from its neighbours alone, with its own lattice held."
         )
     if np.isfinite(change[0]).all():
         edges = ", ".join(
@@ -193,9 +195,9 @@ def _context(evidence: Evidence) -> list[str]:
         found.append(f"New is {', '.join(evidence.new_phases)}.")
     if evidence.new_lines:
         found.append(f"New lines without a phase: {', '.join(f'{one:.2f}' for one in evidence.new_lines)} keV.")
-    shift, std = fluorescence_shift(evidence.comparison)
-    if np.isfinite(shift):
-        found.append(f"Fluorescence lines move by {shift:+.1e} ± {std:.1e} in energy.")
+    shift, variance = evidence.shifts.of("fluorescence")
+    if np.isfinite(shift[0]):
+        found.append(f"Fluorescence lines move by {shift[0]:+.1e} ± {np.sqrt(variance[0, 0]):.1e} in energy.")
     return found
 
 
