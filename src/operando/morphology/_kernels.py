@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 
-_COMPILE = {"cache": True, "nogil": True, "fastmath": False}
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
-@numba.njit(**_COMPILE)
-def _keys(t):
+def _compiled(function: _F) -> _F:
+    return cast(_F, numba.njit(cache=True, nogil=True)(function))
+
+
+@_compiled
+def _keys(t: Any) -> Any:
     """Weights of Keys' cubic convolution (a = -1/2) for the four samples around a fraction t."""
     t2 = t * t
     t3 = t2 * t
     return -0.5 * t + t2 - 0.5 * t3, 1.0 - 2.5 * t2 + 1.5 * t3, 0.5 * t + 2.0 * t2 - 1.5 * t3, 0.5 * (t3 - t2)
 
 
-@numba.njit(**_COMPILE)
-def _sample(source, pz, py, px):
+@_compiled
+def _sample(source: Any, pz: Any, py: Any, px: Any) -> Any:
     """Cubic sample at a position in voxels; NaN where it has no neighbours."""
     nz, ny, nx = source.shape
     if not (-0.5 <= pz <= nz - 0.5 and -0.5 <= py <= ny - 0.5 and -0.5 <= px <= nx - 0.5):
@@ -43,8 +49,49 @@ def _sample(source, pz, py, px):
     return total
 
 
-@numba.njit(**_COMPILE)
-def resample(source, source_start, source_rows, rows, spacing, centre, matrix, translation, tube, wall, out, missing):
+@_compiled
+def sample_points(image: Any, points: Any) -> Any:
+    """Cubic samples at positions in voxels (n, 3), float64; positions beyond the border are moved onto it."""
+    nz, ny, nx = image.shape
+    result = np.empty(len(points))
+    for n in range(len(points)):
+        pz = min(max(points[n, 0], 0.0), nz - 1.0)
+        py = min(max(points[n, 1], 0.0), ny - 1.0)
+        px = min(max(points[n, 2], 0.0), nx - 1.0)
+        result[n] = _sample(image, pz, py, px)
+    return result
+
+
+@_compiled
+def slope_points(image: Any, points: Any) -> Any:
+    """Central differences along z, y, x at the voxels nearest to positions (n, 3)."""
+    nz, ny, nx = image.shape
+    result = np.empty((len(points), 3))
+    for n in range(len(points)):
+        i = min(max(round(points[n, 0]), 1), nz - 2)
+        j = min(max(round(points[n, 1]), 1), ny - 2)
+        k = min(max(round(points[n, 2]), 1), nx - 2)
+        result[n, 0] = 0.5 * (image[i + 1, j, k] - image[i - 1, j, k])
+        result[n, 1] = 0.5 * (image[i, j + 1, k] - image[i, j - 1, k])
+        result[n, 2] = 0.5 * (image[i, j, k + 1] - image[i, j, k - 1])
+    return result
+
+
+@_compiled
+def resample(
+    source: Any,
+    source_start: Any,
+    source_rows: Any,
+    rows: Any,
+    spacing: Any,
+    centre: Any,
+    matrix: Any,
+    translation: Any,
+    tube: Any,
+    wall: Any,
+    out: Any,
+    missing: Any,
+) -> Any:
     """Sample ``source`` (rows from ``source_start`` of ``source_rows``) where the points of the first scan are now.
 
     ``tube`` = axis z, y, x, slope y, slope x, radius; points beyond ``radius - wall`` are read there instead, so that
@@ -86,10 +133,23 @@ def resample(source, source_start, source_rows, rows, spacing, centre, matrix, t
     return out
 
 
-@numba.njit(**_COMPILE)
+@_compiled
 def accumulate(
-    block, first_row, spacing, centre, matrix, translation, tube, margin, bad, low, width, limit2, extent, out
-):
+    block: Any,
+    first_row: Any,
+    spacing: Any,
+    centre: Any,
+    matrix: Any,
+    translation: Any,
+    tube: Any,
+    margin: Any,
+    bad: Any,
+    low: Any,
+    width: Any,
+    limit2: Any,
+    extent: Any,
+    out: Any,
+) -> Any:
     """Histogram of the inner rows of ``block`` inside the bore; see ``histogram``.
 
     ``out`` = core counts (region, grey), edge counts (grey), sum of squared gradients on edges (grey).
@@ -133,12 +193,12 @@ def accumulate(
                     edge_square[index] += square
 
 
-@numba.njit(**_COMPILE)
-def remove_false_middle(label, darkest, brightest, reach):
+@_compiled
+def remove_false_middle(label: Any, darkest: Any, brightest: Any) -> Any:
     """Mark with 254 the voxels of a phase that is only the blurred edge between a darker and a brighter one.
 
-    Such a voxel has both a darker and a brighter phase within ``reach`` voxels, and no voxel of its own phase there
-    whose six neighbours are all of it. ``darkest`` and ``brightest``: the extreme phases within ``reach``.
+    Such a voxel has both a darker and a brighter phase near it (``darkest``, ``brightest``: the extremes around), and
+    no voxel next to it, itself included, whose six neighbours are all of its phase.
     """
     nz, ny, nx = label.shape
     result = label.copy()
@@ -148,13 +208,13 @@ def remove_false_middle(label, darkest, brightest, reach):
                 own = label[i, j, k]
                 if own <= 1 or own >= 254 or darkest[i, j, k] >= own or brightest[i, j, k] <= own:
                     continue
-                if not _has_core(label, i, j, k, reach):
+                if not _has_core(label, i, j, k, 1):
                     result[i, j, k] = 254
     return result
 
 
-@numba.njit(**_COMPILE)
-def _has_core(label, i, j, k, reach):
+@_compiled
+def _has_core(label: Any, i: Any, j: Any, k: Any, reach: Any) -> Any:
     nz, ny, nx = label.shape
     own = label[i, j, k]
     for a in range(max(i - reach, 0), min(i + reach + 1, nz)):
@@ -165,8 +225,8 @@ def _has_core(label, i, j, k, reach):
     return False
 
 
-@numba.njit(**_COMPILE)
-def _is_core(label, a, b, c):
+@_compiled
+def _is_core(label: Any, a: Any, b: Any, c: Any) -> Any:
     nz, ny, nx = label.shape
     own = label[a, b, c]
     for d in range(6):
@@ -180,8 +240,8 @@ def _is_core(label, a, b, c):
     return True
 
 
-@numba.njit(**_COMPILE)
-def settle_false_middle(grey, marked, darkest, brightest, mean):
+@_compiled
+def settle_false_middle(grey: Any, marked: Any, darkest: Any, brightest: Any, mean: Any) -> Any:
     """Give the marked voxels (254) to the darker or the brighter phase around them, whichever is nearer in grey."""
     nz, ny, nx = marked.shape
     for i in range(nz):
@@ -194,43 +254,81 @@ def settle_false_middle(grey, marked, darkest, brightest, mean):
     return marked
 
 
-@numba.njit(**_COMPILE)
-def smooth_labels(grey, label, mean, variance, coupling, rounds):
+@_compiled
+def _neighbour(label: Any, i: Any, j: Any, k: Any, side: Any) -> Any:
+    """Label of one of the six neighbours; 0 beyond the border."""
+    nz, ny, nx = label.shape
+    z = i + (1 if side == 0 else (-1 if side == 1 else 0))
+    y = j + (1 if side == 2 else (-1 if side == 3 else 0))
+    x = k + (1 if side == 4 else (-1 if side == 5 else 0))
+    if 0 <= z < nz and 0 <= y < ny and 0 <= x < nx:
+        return label[z, y, x]
+    return label.dtype.type(0)
+
+
+@_compiled
+def _differs(label: Any, i: Any, j: Any, k: Any) -> Any:
+    for side in range(6):
+        found = _neighbour(label, i, j, k, side)
+        if found != label[i, j, k] and 0 < found < 254:
+            return True
+    return False
+
+
+@_compiled
+def _likeliest(value: Any, label: Any, i: Any, j: Any, k: Any, mean: Any, variance: Any, coupling: Any) -> Any:
+    """Phase of the lowest energy: squared misfit and unlike neighbours."""
+    best, lowest = label[i, j, k], 1e300
+    for p in range(1, mean.size + 1):
+        if np.isnan(mean[p - 1]):
+            continue
+        energy = (value - mean[p - 1]) ** 2 / (2.0 * variance)
+        for side in range(6):
+            found = _neighbour(label, i, j, k, side)
+            if found != p and 0 < found < 254:
+                energy += coupling
+        if energy < lowest:
+            best, lowest = p, energy
+    return best
+
+
+@_compiled
+def smooth_labels(grey: Any, label: Any, mean: Any, variance: Any, coupling: Any, rounds: Any) -> Any:
     """Iterated conditional modes of a Potts model over the six neighbours, in two alternating colours."""
     nz, ny, nx = label.shape
-    phases = mean.size
     for turn in range(2 * rounds):
         for i in range(nz):
             for j in range(ny):
                 for k in range((turn + i + j) % 2, nx, 2):
-                    own = label[i, j, k]
-                    if own == 0 or own >= 254:
-                        continue
-                    best, lowest = own, 1e300
-                    differs = False
-                    for p in range(1, phases + 1):
-                        if np.isnan(mean[p - 1]):
-                            continue
-                        energy = (grey[i, j, k] - mean[p - 1]) ** 2 / (2.0 * variance)
-                        for d in range(6):
-                            z = i + (1 if d == 0 else (-1 if d == 1 else 0))
-                            y = j + (1 if d == 2 else (-1 if d == 3 else 0))
-                            x = k + (1 if d == 4 else (-1 if d == 5 else 0))
-                            if 0 <= z < nz and 0 <= y < ny and 0 <= x < nx:
-                                found = label[z, y, x]
-                                if found != own:
-                                    differs = True
-                                if found != p and 0 < found < 254:
-                                    energy += coupling
-                        if energy < lowest:
-                            best, lowest = p, energy
-                    if differs:
-                        label[i, j, k] = best
+                    if 0 < label[i, j, k] < 254 and _differs(label, i, j, k):
+                        label[i, j, k] = _likeliest(grey[i, j, k], label, i, j, k, mean, variance, coupling)
     return label
 
 
-@numba.njit(**_COMPILE)
-def edge_shares(grey, label, darkest, brightest, mean, reach, other, share):
+@_compiled
+def _nearest_other(label: Any, i: Any, j: Any, k: Any, reach: Any, towards_bright: Any) -> Any:
+    """Nearest other phase within ``reach`` voxels; 0 if there is none."""
+    nz, ny, nx = label.shape
+    own = label[i, j, k]
+    nearest, second = 1000000, 0
+    for a in range(max(i - reach, 0), min(i + reach + 1, nz)):
+        for b in range(max(j - reach, 0), min(j + reach + 1, ny)):
+            for c in range(max(k - reach, 0), min(k + reach + 1, nx)):
+                found = label[a, b, c]
+                distance2 = 2 * ((a - i) ** 2 + (b - j) ** 2 + (c - k) ** 2)
+                if found == own or found == 0 or found == 255 or distance2 > 2 * reach * reach:
+                    continue
+                if (found > own) != towards_bright:
+                    distance2 += 1
+                if distance2 < nearest:
+                    nearest, second = distance2, found
+    return second
+
+
+@_compiled
+def edge_shares(
+    grey: Any, label: Any, darkest: Any, brightest: Any, mean: Any, reach: Any, other: Any, share: Any
+) -> Any:
     """Second phase and coded share of every voxel within ``reach`` of another phase, from its grey value.
 
     The share is linear in grey and not clipped, so that noise averages out over an edge. ``other`` is the nearest
@@ -245,21 +343,7 @@ def edge_shares(grey, label, darkest, brightest, mean, reach, other, share):
                 share[i, j, k] = 170
                 if own == 0 or own == 255 or darkest[i, j, k] == brightest[i, j, k]:
                     continue
-                nearest, second = 1000000, 0
-                towards_bright = grey[i, j, k] > mean[own - 1]
-                for a in range(max(i - reach, 0), min(i + reach + 1, nz)):
-                    for b in range(max(j - reach, 0), min(j + reach + 1, ny)):
-                        for c in range(max(k - reach, 0), min(k + reach + 1, nx)):
-                            found = label[a, b, c]
-                            if found == own or found == 0 or found == 255:
-                                continue
-                            distance2 = 2 * ((a - i) ** 2 + (b - j) ** 2 + (c - k) ** 2)
-                            if distance2 > 2 * reach * reach:
-                                continue
-                            if (found > own) != towards_bright:
-                                distance2 += 1
-                            if distance2 < nearest:
-                                nearest, second = distance2, found
+                second = _nearest_other(label, i, j, k, reach, grey[i, j, k] > mean[own - 1])
                 if second == 0:
                     continue
                 part = (grey[i, j, k] - mean[second - 1]) / (mean[own - 1] - mean[second - 1])
@@ -267,8 +351,21 @@ def edge_shares(grey, label, darkest, brightest, mean, reach, other, share):
                 share[i, j, k] = min(max(math.floor(85.0 * (part + 1.0) + 0.5), 0), 255)
 
 
-@numba.njit(**_COMPILE)
-def descend(label, other, share, main, before, first_row, facing, anode, void, state, height, gap):
+@_compiled
+def descend(
+    label: Any,
+    other: Any,
+    share: Any,
+    main: Any,
+    before: Any,
+    first_row: Any,
+    facing: Any,
+    anode: Any,
+    void: Any,
+    state: Any,
+    height: Any,
+    gap: Any,
+) -> Any:
     """Go down every column of a block towards the anode and note where its surface is met.
 
     The rows come in the order of the walk: ``facing`` is +1 if the surface faces growing z, so that the walk goes
@@ -304,10 +401,24 @@ def descend(label, other, share, main, before, first_row, facing, anode, void, s
                 before[j, k] = of_anode
 
 
-@numba.njit(**_COMPILE)
+@_compiled
 def cavity_sums(
-    label, other, share, part, first, last, first_row, height, facing, void, reach, volume, moment, touch, anode_main
-):
+    label: Any,
+    other: Any,
+    share: Any,
+    part: Any,
+    first: Any,
+    last: Any,
+    first_row: Any,
+    height: Any,
+    facing: Any,
+    void: Any,
+    reach: Any,
+    volume: Any,
+    moment: Any,
+    touch: Any,
+    anode_main: Any,
+) -> Any:
     """Add the void in front of the surface, partial volumes as parts, to the cavity (``part``) nearest to it.
 
     ``touch`` counts the faces that each cavity shares with the anode's main body. Only rows first…last of the block
@@ -343,8 +454,8 @@ def cavity_sums(
                     moment[index, 2] += value * k
 
 
-@numba.njit(**_COMPILE)
-def _nearest_part(part, i, j, k, reach):
+@_compiled
+def _nearest_part(part: Any, i: Any, j: Any, k: Any, reach: Any) -> Any:
     depth, ny, nx = part.shape
     nearest, found = 1000000, 0
     for a in range(max(i - reach, 0), min(i + reach + 1, depth)):

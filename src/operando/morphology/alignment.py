@@ -15,20 +15,22 @@ from operando.morphology.rigid import Rigid, displacement_jacobian
 
 _TUKEY = 4.685
 _CELLS = 6
-_CORRELATED = 50.0
-"""How many smoothed voxels err together: (2 sqrt(pi))³ for a Gaussian of one voxel, rounded up."""
 _FLOOR_VOXELS = 0.005
 """Error of interpolation that no statistics shows, in voxels of the finest level."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """The motion, the grey scale that goes with it, and their covariance (translation, rotation, scale)."""
+    """The motion, the grey scale that goes with it, and their covariance (translation, rotation, scale).
+
+    ``loose`` holds the directions (columns; translation in µm, rotation in rad times the lever) that the images
+    do not fix: along them the motion is zero and the covariance zero too.
+    """
 
     motion: Rigid
     scale: float
     covariance: np.ndarray
-    effective_points: float
+    loose: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,35 @@ class _Points:
 class Settings:
     """How to align."""
 
-    points: int = 200_000
-    iterations: int = 30
-    translation_prior_um: float = 100.0
-    rotation_prior_rad: float = 0.02
+    points: int = 60_000
+    iterations: int = 12
+    tolerance_voxels: float = 1e-3
+    significance: float = 6.0
+    """How many standard deviations of common structure a direction needs to count as fixed by the images."""
 
 
 def align(fixed: np.ndarray, moving: np.ndarray, usable: np.ndarray, grid: Grid, settings: Settings) -> Alignment:
-    """Find the motion that brings ``moving`` onto ``fixed`` where ``usable``; arrays (z, y, x) on one grid."""
-    found = Alignment(Rigid(centre=grid.middle), _scale(fixed, moving, usable), np.zeros((7, 7)), 0.0)
+    """Find the motion that brings ``moving`` onto ``fixed`` where ``usable``; arrays (z, y, x) on one grid.
+
+    At every level only the directions along which both images share structure are solved: along others noise
+    would decide.
+    """
+    scale = _scale(fixed, moving, usable)
+    found = Alignment(Rigid(centre=grid.middle), scale, np.zeros((7, 7)), np.eye(6))
     for factor in _levels(fixed.shape):
-        level_grid = binned_grid(grid, factor)
-        level_usable = bin_array(usable.astype(np.float32), factor) > 0.999
-        arrays = (bin_array(fixed, factor), bin_array(moving, factor))
+        level_usable = _away_from_edges(bin_array(usable.astype(np.float32), factor) > 0.999)
         if level_usable.sum() < 500:
             continue
-        found = _align_level(*arrays, level_usable, level_grid, found, settings, finest=factor == 1)
+        level = _Level(bin_array(fixed, factor), bin_array(moving, factor), binned_grid(grid, factor), settings)
+        found = level.align(level_usable, found, settings.iterations if factor > 1 else 2 * settings.iterations)
     return found
+
+
+def _away_from_edges(usable: np.ndarray) -> np.ndarray:
+    """Without the two rows next to rows that are left out, for the smoothing reaches over."""
+    from scipy import ndimage
+
+    return ndimage.binary_erosion(usable, np.ones((5, 1, 1), bool), border_value=1)
 
 
 def _levels(shape: tuple[int, ...]) -> list[int]:
@@ -77,39 +91,133 @@ def _scale(fixed: np.ndarray, moving: np.ndarray, usable: np.ndarray) -> float:
     return float(np.dot(a, b)) / total if total > 0 else 1.0
 
 
-def _align_level(
-    fixed: np.ndarray,
-    moving: np.ndarray,
-    usable: np.ndarray,
-    grid: Grid,
-    start: Alignment,
-    settings: Settings,
-    finest: bool,
-) -> Alignment:
-    from scipy import ndimage
+class _Level:
+    """One level of the pyramid."""
 
-    smooth_fixed, smooth_moving = (ndimage.gaussian_filter(a, 1.0, truncate=3.0) for a in (fixed, moving))
-    points = _choose_points(smooth_fixed, usable, grid, settings.points)
-    spline = ndimage.spline_filter(smooth_moving, order=3, output=np.float32, mode="nearest")
-    scaling = np.array([1.0] * 3 + [_lever(grid)] * 3 + [1.0])
-    prior = np.array([settings.translation_prior_um] * 3 + [settings.rotation_prior_rad] * 3 + [10.0])
-    motion, scale = start.motion, start.scale
-    covariance, effective = start.covariance, 0.0
-    for _ in range(settings.iterations):
-        residual, design, inside = _residuals(points, spline, motion, scale, grid)
-        sigma = max(1.4826 * float(np.median(np.abs(residual[inside]))), 1e-6 * float(np.abs(points.value).max()))
-        weight = np.where(inside, _tukey(residual / (_TUKEY * sigma)), 0.0)
-        step, covariance = _solve(design, residual, weight, points.cell, sigma, prior, scaling, motion, scale)
-        motion, scale, effective = motion.after(step[:6]), scale + step[6], float(weight.sum())
-        if np.abs(step[:3]).max() < 1e-4 * grid.spacing.min() and np.abs(step[3:6]).max() * _lever(grid) < 1e-4:
-            break
-    if finest:
-        floor = _FLOOR_VOXELS * grid.spacing.mean()
-        covariance = covariance + np.diag([floor**2] * 3 + [(floor / _lever(grid)) ** 2] * 3 + [0.0])
-    return Alignment(motion, scale, covariance, effective)
+    def __init__(self, fixed: np.ndarray, moving: np.ndarray, grid: Grid, settings: Settings) -> None:
+        from scipy import ndimage
+
+        self.fixed, self.moving = (ndimage.gaussian_filter(a, 1.0, truncate=3.0) for a in (fixed, moving))
+        self.grid, self.settings = grid, settings
+        self.free = np.eye(6)
+        self.scaling = np.array([1.0] * 3 + [lever(grid)] * 3)
+
+    def align(self, usable: np.ndarray, start: Alignment, iterations: int) -> Alignment:
+        """Gauss-Newton with weights until nothing moves, twice: more may be shared once it is better aligned."""
+        points = _choose_points(self.fixed, usable, self.grid, self.settings.points)
+        motion, scale = start.motion, start.scale
+        for _ in range(2):
+            loose = self._loose(points, motion, scale)
+            if loose.shape[1]:
+                self.free = np.linalg.svd(loose)[0][:, loose.shape[1] :]
+                motion = self._held(motion)
+            else:
+                self.free = np.eye(6)
+            for _ in range(iterations):
+                residual, sampled, weight = self._residuals(points, motion, scale)
+                step, change = self._step(points, residual, sampled, weight)
+                motion, scale = motion.after(step), scale + change
+                if np.abs(step * self.scaling).max() < self.settings.tolerance_voxels * self.grid.spacing.min():
+                    break
+        return Alignment(motion, scale, self._covariance(points, motion, scale), self._loose(points, motion, scale))
+
+    def _held(self, motion: Rigid) -> Rigid:
+        """The motion without what lies along the loose directions."""
+        state = np.concatenate([motion.translation, motion.rotation]) * self.scaling
+        kept = self.free @ (self.free.T @ state) / self.scaling
+        return Rigid.of(kept[:3], kept[3:], motion.centre)
+
+    def _residuals(self, points: _Points, motion: Rigid, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        from operando.morphology._kernels import sample_points
+
+        target, inside = self._targets(points, motion)
+        sampled = sample_points(self.moving, target)
+        residual = scale * sampled - points.value
+        smallest = 1e-6 * float(np.abs(points.value).max())
+        sigma = max(1.4826 * float(np.median(np.abs(residual[inside]))), smallest)
+        return residual, sampled, np.where(inside, _tukey(residual / (_TUKEY * sigma)), 0.0)
+
+    def _targets(self, points: _Points, motion: Rigid) -> tuple[np.ndarray, np.ndarray]:
+        target = (motion(points.position) - self.grid.origin) / self.grid.spacing
+        return target, np.all((target >= 0.5) & (target <= np.array(self.grid.shape) - 1.5), axis=1)
+
+    def _basis(self) -> np.ndarray:
+        """Columns: what may change (the free directions, and the grey scale), in units of each parameter."""
+        basis = np.zeros((7, self.free.shape[1] + 1))
+        basis[:6, :-1] = self.free / self.scaling[:, None]
+        basis[6, -1] = 1.0
+        return basis
+
+    def _step(
+        self, points: _Points, residual: np.ndarray, sampled: np.ndarray, weight: np.ndarray
+    ) -> tuple[np.ndarray, float]:
+        """The weighted step towards residual zero, of motion and grey scale."""
+        basis = self._basis()
+        design = np.column_stack([points.jacobian, -sampled]) @ basis
+        weighted = design * weight[:, None]
+        solution = basis @ np.linalg.lstsq(design.T @ weighted, weighted.T @ residual, rcond=1e-10)[0]
+        return solution[:6], float(solution[6])
+
+    def _covariance(self, points: _Points, motion: Rigid, scale: float) -> np.ndarray:
+        """Covariance of motion and grey scale along the free directions; zero along the others.
+
+        The products of both images' slopes take the place of squared slopes: noise, being independent, adds nothing
+        to them (errors in variables). What neighbouring voxels do together is summed over cells of space.
+        """
+        basis = self._basis()
+        residual, sampled, weight = self._residuals(points, motion, scale)
+        mine = np.column_stack([points.jacobian, -sampled]) @ basis
+        theirs = np.column_stack([self._moving_jacobian(points, motion) * scale, -sampled]) @ basis
+        weighted = mine * weight[:, None]
+        gathered = _by_cell(points.cell, weighted * residual[:, None])
+        count = max(8, np.count_nonzero(gathered.any(axis=1)))
+        inverse = np.linalg.pinv(weighted.T @ theirs, rcond=1e-8)
+        inner = inverse @ (gathered.T @ gathered * count / (count - 7)) @ inverse.T
+        floor = _FLOOR_VOXELS * float(self.grid.spacing.mean())
+        inner[:-1, :-1] += floor**2 * np.eye(len(inner) - 1)
+        return basis @ inner @ basis.T
+
+    def _loose(self, points: _Points, motion: Rigid, scale: float) -> np.ndarray:
+        """Directions (columns) along which the images share less than half of their slopes, and no more than chance.
+
+        Chance is what the slopes of unrelated places share: those of one image against those of the other
+        somewhere else.
+        """
+        from scipy.linalg import eigh
+
+        _, _, weight = self._residuals(points, motion, scale)
+        mine = points.jacobian / self.scaling
+        theirs = self._moving_jacobian(points, motion) / self.scaling * scale
+        weighted = mine * weight[:, None]
+        shared = weighted.T @ theirs
+        own = weighted.T @ mine
+        parts, vectors = eigh((shared + shared.T) / 2, own + (1e-9 * np.trace(own) / 6 + 1e-300) * np.eye(6))
+        vectors = vectors / np.linalg.norm(vectors, axis=0)
+        places = len(mine) * np.arange(1, 13) // 13
+        chance = np.array([_along(weighted, np.roll(theirs, place, axis=0), vectors) for place in places])
+        spread = np.sqrt(np.mean(chance**2, axis=0)) + 1e-300
+        chancy = _along(weighted, theirs, vectors) < self.settings.significance * spread
+        return vectors[:, chancy & (parts < 0.5)]
+
+    def _moving_jacobian(self, points: _Points, motion: Rigid) -> np.ndarray:
+        from operando.morphology._kernels import slope_points
+
+        target, _ = self._targets(points, motion)
+        turned = (slope_points(self.moving, target) / self.grid.spacing) @ motion.matrix
+        return np.einsum("ni,nij->nj", turned, displacement_jacobian(points.position, self.grid.middle))
 
 
-def _lever(grid: Grid) -> float:
+def _along(mine: np.ndarray, theirs: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """What two images' slopes share along each direction (columns of ``vectors``)."""
+    return np.einsum("ik,ij,jk->k", vectors, mine.T @ theirs, vectors)
+
+
+def _by_cell(cell: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums over the cells of space: (cell, column)."""
+    return np.stack([np.bincount(cell, column, minlength=_CELLS**3) for column in values.T], axis=1)
+
+
+def lever(grid: Grid) -> float:
     """A typical distance from the middle, µm, that turns a rotation into a displacement."""
     return float(np.linalg.norm(grid.spacing * np.array(grid.shape)) / 4)
 
@@ -133,54 +241,13 @@ def _choose_points(image: np.ndarray, usable: np.ndarray, grid: Grid, count: int
     order = np.lexsort((-flat, cells))
     borders = np.searchsorted(cells[order], np.arange(_CELLS**3 + 1))
     for low, high in pairwise(borders):
-        steep = min(per_cell * 4 // 5, high - low)
-        rest = order[low + steep : high]
+        steep = min(per_cell * 4 // 5, int(high - low))
+        rest = order[int(low) + int(steep) : int(high)]
         stride = max(1, len(rest) // max(1, per_cell // 5))
-        chosen.append(np.concatenate([order[low : low + steep], rest[::stride]]))
+        chosen.append(np.concatenate([order[int(low) : int(low) + int(steep)], rest[::stride]]))
     chosen_index = np.concatenate(chosen)
     where = place[chosen_index]
     position = grid.origin + where * grid.spacing
     slope = gradient.reshape(3, -1)[:, index[chosen_index]].T
     jacobian = np.einsum("ni,nij->nj", slope, displacement_jacobian(position, grid.middle))
     return _Points(position, image.ravel()[index[chosen_index]].astype(float), jacobian, cells[chosen_index])
-
-
-def _residuals(
-    points: _Points, spline: np.ndarray, motion: Rigid, scale: float, grid: Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    from scipy import ndimage
-
-    target = (motion(points.position) - grid.origin) / grid.spacing
-    inside = np.all((target >= 0.5) & (target <= np.array(grid.shape) - 1.5), axis=1)
-    sampled = ndimage.map_coordinates(spline, target.T, order=3, prefilter=False, mode="nearest").astype(float)
-    design = np.concatenate([points.jacobian, -sampled[:, None]], axis=1)
-    return scale * sampled - points.value, design, inside
-
-
-def _solve(
-    design: np.ndarray,
-    residual: np.ndarray,
-    weight: np.ndarray,
-    cell: np.ndarray,
-    sigma: float,
-    prior: np.ndarray,
-    scaling: np.ndarray,
-    motion: Rigid,
-    scale: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """One weighted step towards residual zero, and the cluster-robust covariance.
-
-    Where the data say nothing (rotation about the axis of a smooth tube), the prior keeps the motion at
-    zero and the covariance at the prior's.
-    """
-    weighted = design * weight[:, None]
-    gathered = np.zeros((_CELLS**3, 7))
-    np.add.at(gathered, cell, weighted * residual[:, None])
-    clusters = max(1, np.count_nonzero(gathered.any(axis=1)))
-    variance = _CORRELATED * sigma**2
-    penalty = variance / prior**2
-    state = np.concatenate([motion.translation, motion.rotation, [1.0 - scale]])
-    scaled = (design.T @ weighted + np.diag(penalty)) / np.outer(scaling, scaling)
-    inverse = np.linalg.inv(scaled) / np.outer(scaling, scaling)
-    meat = gathered.T @ gathered * clusters / max(1, clusters - 7) + np.diag(penalty * variance)
-    return inverse @ (weighted.T @ residual + penalty * state), inverse @ meat @ inverse

@@ -41,7 +41,7 @@ def bore(
     """
     grid = grid_of(first, "mu")
     sections, heights, low, high = _sections(first, grid, params.rows)
-    field = _field_radius(sections.mean(axis=0), grid)
+    field = first.attrs.get("field_radius_um") or _field_radius(sections.mean(axis=0), grid)
     expected = None if bore_mm is None else bore_mm * 500.0
     circles = _circles(sections, grid, expected, field, params.smallest_share)
     warnings = []
@@ -89,7 +89,7 @@ def _field_radius(mean: np.ndarray, grid: Grid) -> float:
     distance = np.hypot(y - (mean.shape[0] - 1) / 2, x - (mean.shape[1] - 1) / 2)
     half = (min(mean.shape) - 1) / 2
     outside = mean[distance > half + 2]
-    if outside.size == 0 or np.any(outside != 0):
+    if outside.size == 0 or np.ptp(outside) > 0:
         return np.inf
     return float((half - 1) * grid.spacing[1])
 

@@ -48,7 +48,7 @@ def classify(
     pooled = sum(item["core"].values.sum(axis=0) for item in series).astype(float)
     noise = float(np.median([float(item["noise"]) for item in series]))
     mixture, warnings = _fit_classes(grey, pooled, noise, phases, params)
-    std = _mean_std(series, grey, mixture)
+    std, drift = _mean_std(series, grey, mixture)
     contrast = np.diff(mixture.mean)
     floor = params.threshold_floor * contrast
     threshold_std = np.sqrt((std[1:] ** 2 + std[:-1] ** 2) / 4 + floor**2)
@@ -58,10 +58,12 @@ def classify(
         attrs={"warnings": warnings},
         mean=mean,
         mean_std=_ladder(std),
+        mean_drift=_ladder(drift),
         width=_ladder(mixture.width),
         threshold=(mean[1:] + mean[:-1]) / 2,
         threshold_std=_ladder(threshold_std),
         blur=_ladder(np.array(_blur(series, grey, mixture))),
+        streaks=_ladder(np.array(_streaks(series, grey, mixture, noise))),
         noise=_ladder(np.array(noise)),
         noise_correlation=_ladder(np.array(np.median([float(item["noise_correlation"]) for item in series]))),
     )
@@ -119,21 +121,24 @@ def _sentences(best: Mixture, found: np.ndarray, phases: tuple[str, ...], params
     return warnings
 
 
-def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """How far each class's mean varies between sectors and between scans; at least its statistical error."""
-    result = np.zeros(len(mixture.mean))
+def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
+    """How far each class's mean varies between sectors and scans, and at one sector between scans."""
+    smallest = 1e-3 * (grey[1] - grey[0])
+    std, drift = np.full(len(mixture.mean), smallest), np.zeros(len(mixture.mean))
+    counts = np.stack([item["core"].values for item in series])
     for p, (mean, width, share) in enumerate(zip(mixture.mean, mixture.width, mixture.share, strict=True)):
-        sectors = np.concatenate([item["core"].values for item in series])
-        local = np.array([local_mean(grey, sector, mean, width) for sector in sectors])
         near = np.abs(grey - mean) <= 2.5 * max(width, grey[1] - grey[0])
-        weight = np.where(np.isfinite(local), sectors[:, near].sum(axis=1), 0.0)
+        local = np.array([[local_mean(grey, sector, mean, width) for sector in scan] for scan in counts])
+        weight = np.where(np.isfinite(local), counts[:, :, near].sum(axis=2), 0.0)
         if share == 0 or weight.sum() == 0:
             contrast = np.nanmin(np.abs(np.diff(mixture.mean))) if len(mixture.mean) > 1 else abs(mean)
-            result[p] = 0.05 * contrast
-        else:
-            centre = np.average(np.nan_to_num(local), weights=weight)
-            result[p] = np.sqrt(np.average((np.nan_to_num(local) - centre) ** 2, weights=weight))
-    return np.maximum(result, 1e-3 * (grey[1] - grey[0]))
+            std[p] = 0.05 * contrast
+            continue
+        local = np.nan_to_num(local)
+        std[p] = max(smallest, np.sqrt(np.average((local - np.average(local, weights=weight)) ** 2, weights=weight)))
+        sector = (local * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
+        drift[p] = np.sqrt(np.average((local - sector) ** 2, weights=weight))
+    return std, drift
 
 
 def _blur(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> float:
@@ -155,6 +160,13 @@ def _blur(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> floa
             widths.append(np.sqrt(max(((high - low) / (gradient * np.sqrt(2 * np.pi))) ** 2 - 1 / 3, 0.0)))
             weights.append(counts.sum())
     return voxel * float(np.average(widths, weights=weights)) if widths else 0.0
+
+
+def _streaks(series: Series[Histogram], grey: np.ndarray, mixture: Mixture, noise: float) -> float:
+    """Share of the edge voxels more than five times the noise below the darkest phase."""
+    edges = sum(item["edge"].values for item in series).astype(float)
+    darkest = np.nanmin(mixture.mean) - 5 * max(noise, grey[1] - grey[0])
+    return float(edges[grey < darkest].sum() / max(edges.sum(), 1))
 
 
 def _rounded(values: np.ndarray, std: np.ndarray, step: float) -> np.ndarray:

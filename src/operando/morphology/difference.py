@@ -47,7 +47,8 @@ def difference(
 
     The net is the sum over voxels of the change of the anode's share, so that edges count with their partial
     volumes. Gain and loss count the voxels that changed, and half of what the partial volumes add to each. The
-    net's variance adds up: the class means (which move both scans' edges together), the motions (what they carry
+    net's variance adds up: the class means (what both scans share moves both edges together; how far a mean
+    varies from scan to scan, and the floor of the threshold, moves each by itself), the motions (what they carry
     over the border of the compared field), the noise of the edge voxels, and each scan's grey scale. Two scans
     at rest also show gain and loss, from noise and misplacement: the lower bounds allow for that much.
     """
@@ -117,7 +118,9 @@ def compare(before: Labels, after: Labels, grid: Grid, roles: Roles, phases: int
         scans = [[read_rows(scan[name], low, high) for name in NAMES] for scan in (before, after)]
         inside = scans[0][0] != OUTSIDE_LABEL
         common = known(scans[0][0]) & known(scans[1][0])
-        shares = [np.where(common, phase_share(*scan, roles.anode), np.float32(0)) for scan in scans]
+        shares = [
+            np.where(common, phase_share(scan[0], scan[1], scan[2], roles.anode), np.float32(0)) for scan in scans
+        ]
         core = slice(start - low, start - low + stop - start)
         for which, (scan, share) in enumerate(zip(scans, shares, strict=True)):
             label = np.where(common, scan[0], np.uint8(UNKNOWN_LABEL))[core]
@@ -191,8 +194,10 @@ def _variances(sums: Sums, classes: Classes, roles: Roles, placements: list[np.n
     scale = 0.0
     for edges, std in zip(sums.edges, placements, strict=True):
         scale += (edges.by_scale(mean)[anode] * std[6]) ** 2
+    own = [edges.by_mean(classes, "mean_drift")[anode] for edges in sums.edges]
+    apart = sum(float(np.sum(drift**2)) + floor**2 for drift, floor in zip(own, floors, strict=True))
     return {
-        "threshold": float(np.sum((means[1] - means[0]) ** 2) + (floors[1] - floors[0]) ** 2),
+        "threshold": float(np.sum((means[1] - means[0]) ** 2)) + apart,
         "registration": moved,
         "noise": float(noise),
         "grey_scale": float(scale),
@@ -224,7 +229,7 @@ def _cavity_change(before: xr.Dataset | None, after: xr.Dataset | None) -> tuple
         return (float("nan"),) * 3
     values = [float(item["cavity_volume"]) for item in (before, after)]
     halves = [float(item["cavity_volume_high"] - item["cavity_volume_low"]) / 2 for item in (before, after)]
-    change, half = values[1] - values[0], float(np.hypot(*halves))
+    change, half = values[1] - values[0], float(np.hypot(halves[0], halves[1]))
     return change, change - half, change + half
 
 

@@ -34,9 +34,9 @@ class EdgeSums:
         middle = (bright > 0.4) & (bright < 0.6)
         self.steep += np.bincount(index[middle], minlength=size).reshape(shape)
 
-    def by_mean(self, classes: Classes) -> np.ndarray:
+    def by_mean(self, classes: Classes, which: str = "mean_std") -> np.ndarray:
         """Change of each phase's volume (voxels) for one standard deviation of each class mean: (phase, mean)."""
-        mean, std = classes["mean"].values, classes["mean_std"].values
+        mean, std = classes["mean"].values, classes[which].values
         result = np.zeros((self.phases, self.phases))
         for dark, bright in self._pairs(mean):
             contrast = mean[bright] - mean[dark]

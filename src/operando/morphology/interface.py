@@ -26,6 +26,9 @@ class InterfaceParameters(Parameters):
     )
 
 
+_STREAKS = 0.002
+"""Share of impossibly dark edge voxels beyond which streaks are taken to hide gaps."""
+
 _DEFAULTS = InterfaceParameters()
 
 
@@ -44,7 +47,9 @@ def interface(
     particles are none of it). Which side that is follows from the first scan's centres of gravity. The contact
     area is that of the triangles of the height map whose corners have no void before them; faces under an
     overhang are not seen by it. The bounds of area and loss come from moving the smallest gap by half of itself,
-    those of the cavities from the class means, the noise and the thresholds.
+    those of the cavities from the class means, the noise and the thresholds. Where void and electrolyte differ by
+    less than a quarter of what the anode differs from both and the images have streaks, these hide thin gaps:
+    then the bounds allow for a hidden gap everywhere, and a warning says so.
     """
     grid = grid_of(labels, "label")
     roles = Roles.of(phases)
@@ -76,25 +81,45 @@ def _pack(
     noise = _area_noise(height, smooth, areas[0, 1])
     rough = roughness(height, pixel)
     volume, half = _cavity_volume(found, grid, classes, roles)
+    hidden = hidden_gap(classes, roles, float(grid.spacing[0]))
     return INTERFACE.new(
         coords=_coordinates(grid),
-        attrs={"warnings": []},
+        attrs={"warnings": _hidden_sentences(hidden)},
         height=height.astype(np.float32),
         gap=gap.astype(np.float32),
         contact_area=area[0],
-        contact_area_low=area.min() - noise,
+        contact_area_low=0.0 if hidden else area.min() - noise,
         contact_area_high=area.max() + noise,
         contact_loss=loss[0],
         contact_loss_low=max(loss.min(), 0.0),
-        contact_loss_high=min(loss.max(), 1.0),
+        contact_loss_high=1.0 if hidden else min(loss.max(), 1.0),
         cavity_volume=volume,
         cavity_volume_low=max(volume - half, 0.0),
-        cavity_volume_high=volume + half,
+        cavity_volume_high=volume + half + hidden * float(areas[0, 1]),
         roughness=rough[0],
         roughness_low=rough[1],
         roughness_high=rough[2],
         facing=surface.facing,
     )
+
+
+def hidden_gap(classes: Classes, roles: Roles, voxel: float) -> float:
+    """Thickness (µm) of a gap that the anode's blurred edge and streaks may hide; zero where contrast is fair."""
+    if roles.void is None or roles.electrolyte is None:
+        return 0.0
+    mean = classes["mean"].values
+    small = abs(mean[roles.electrolyte - 1] - mean[roles.void - 1])
+    large = abs(mean[roles.anode - 1] - mean[roles.electrolyte - 1])
+    streaky = float(classes["streaks"]) > _STREAKS
+    return 2 * (2 * float(classes["blur"]) + voxel) if streaky and small < 0.25 * large else 0.0
+
+
+def _hidden_sentences(hidden: float) -> list[str]:
+    if not hidden:
+        return []
+    return [
+        f"void and electrolyte differ little beside the bright anode, so that gaps below {hidden:.1f} um may be hidden"
+    ]
 
 
 def _area_noise(height: np.ndarray, smooth: np.ndarray, area: float) -> float:

@@ -97,7 +97,8 @@ def assign(found: np.ndarray, phases: int, empty: float | None, noise: float) ->
     if empty is None or len(found) == 0 or not _on_scale(found, phases, empty, noise):
         return _choices(found, phases)
     second = found[1] if len(found) > 1 else np.inf
-    if second < np.inf and found[0] - empty <= max(2 * noise, 0.15 * (second - empty)):
+    reach = 2 * noise if len(found) < phases else max(2 * noise, 0.15 * (second - empty))
+    if second < np.inf and found[0] - empty <= reach:
         near, rest = found[0], found[1:]
     else:
         near, rest = empty, found

@@ -91,5 +91,5 @@ def replaced(values: np.ndarray, stds: np.ndarray, outlier: np.ndarray) -> tuple
 
 
 def _sentences(series: Series[Motion], outlier: np.ndarray) -> list[str]:
-    names = [series[i].attrs.get("file", f"scan {i}") for i in np.flatnonzero(outlier)]
+    names = [series[int(i)].attrs.get("file", f"scan {i}") for i in np.flatnonzero(outlier)]
     return [f"{name}: its motion does not fit the series and was taken from its neighbours" for name in names]

@@ -1,5 +1,6 @@
 """Where the cell of the first scan is found in this one."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from operando.model.parameters import Parameters
 from operando.model.products.morphology import MOTION, Bore, Motion
 from operando.model.products.tomography import Volume
 from operando.model.step import First, step
-from operando.morphology.alignment import Alignment, Settings, align
+from operando.morphology.alignment import Alignment, Settings, align, lever
 from operando.morphology.blocks import Grid, binned, binned_grid, binning_for, grid_of
 from operando.morphology.inside import Inside
 from operando.morphology.rigid import Rigid
@@ -21,17 +22,20 @@ AXES = ["z", "y", "x"]
 class RegisterParameters(Parameters):
     """What the motion is solved on, and how."""
 
-    region: Literal["still", "outside", "everything"] = Field(
-        "still",
-        description="still: all but the surroundings of the brightest phase in the bore; outside: only what lies "
-        "outside the bore; everything: the whole field. Parts that changed are weighed down in any case",
+    region: Literal["tube", "electrolyte", "everything"] = Field(
+        "tube",
+        description="tube: the tube's inner wall and what lies beyond; electrolyte: also the bore far from its "
+        "brightest phase, which a growing anode may push along; everything: the whole field. Parts that changed "
+        "are weighed down anyway",
     )
-    margin_um: float = Field(50.0, ge=0, description="how far from the brightest phase nothing is used (still)")
-    largest_motion_um: float = Field(
-        100.0, gt=0, description="motions beyond this are believed only on strong evidence"
+    margin_um: float = Field(50.0, ge=0, description="how far from the brightest phase the electrolyte is not used")
+    largest_motion_um: float | None = Field(
+        None,
+        gt=0,
+        description="how far the cell may have moved where the image does not tell; null: as far as it moved across",
     )
     voxels: float = Field(8e6, ge=1e5, le=1e9, description="the volumes are binned to at most so many voxels")
-    points: int = Field(200_000, ge=5_000, le=5_000_000, description="voxels that are compared")
+    points: int = Field(60_000, ge=5_000, le=5_000_000, description="voxels that are compared")
 
 
 _DEFAULTS = RegisterParameters()
@@ -42,9 +46,11 @@ def register(volume: Volume, first: First[Volume], bore: Bore, params: RegisterP
     """Solve the rigid motion of the cell since the first scan, on parts that don't react.
 
     Both scans are binned to a size that fits in memory, then aligned coarse to fine with weights against
-    parts that changed. The grey scale that brings this scan's mu to the first scan's is solved with it.
-    The standard deviations come from how much separate regions of the cell disagree; a direction that the
-    image does not fix (rotation about a smooth tube) keeps its wide prior. The first scan's motion is zero.
+    parts that changed. Outside the bore each row's mean at each radius is taken away, for what an opaque anode casts
+    there moves with it. The grey scale that brings this scan's mu to the first scan's is solved too. The standard
+    deviations come from how much separate regions disagree. A direction that the image does not fix (along and about
+    a smooth tube) stays at zero, with the standard deviation of what it may have moved. The first scan's motion is
+    zero. Without a tube the whole field is used.
     """
     grid = grid_of(first, "mu")
     if volume["mu"].shape != grid.shape:
@@ -57,35 +63,101 @@ def register(volume: Volume, first: First[Volume], bore: Bore, params: RegisterP
     fixed = np.nan_to_num(binned(first["mu"], factor))
     moving = np.nan_to_num(binned(volume["mu"], factor))
     coarse = binned_grid(grid, factor)
-    usable, warnings = region(fixed, coarse, Inside.of(bore, grid), params)
+    inside = Inside.of(bore, grid)
+    usable, warnings = region(fixed, moving, coarse, inside, params)
+    if inside.has_tube and params.region != "everything":
+        fixed, moving = (without_rings(image, coarse, inside) for image in (fixed, moving))
     before = correlation(fixed, moving, usable, coarse, Rigid(centre=coarse.middle))
     if np.array_equal(fixed, moving):
-        found = Alignment(Rigid(centre=coarse.middle), 1.0, np.zeros((7, 7)), float(usable.sum()))
+        found = Alignment(Rigid(centre=coarse.middle), 1.0, np.zeros((7, 7)), np.zeros((6, 0)))
     else:
-        settings = Settings(points=params.points, translation_prior_um=params.largest_motion_um)
-        found = align(fixed, moving, usable, coarse, settings)
+        found = _with_prior(align(fixed, moving, usable, coarse, Settings(points=params.points)), coarse, params)
+        warnings += sentences(found, coarse)
     after = correlation(fixed, moving, usable, coarse, found.motion)
     return _pack(found, grid, before, after, warnings)
 
 
-def region(fixed: np.ndarray, grid: Grid, inside: Inside, params: RegisterParameters) -> tuple[np.ndarray, list[str]]:
+def _with_prior(found: Alignment, grid: Grid, params: RegisterParameters) -> Alignment:
+    """The directions that the images leave loose get the standard deviation of what the cell may have moved.
+
+    Without a given value that is how far it moved along the directions that are fixed, at least half a voxel.
+    """
+    loose = found.loose
+    if not loose.shape[1]:
+        return found
+    fixed = 3 - np.linalg.matrix_rank(loose[:3], tol=0.5)
+    across = float(np.linalg.norm(found.motion.translation)) / np.sqrt(max(fixed, 1))
+    free_motion = params.largest_motion_um or max(across, 0.5 * float(grid.spacing.min()))
+    scaling = np.array([1.0] * 3 + [lever(grid)] * 3)
+    basis = loose / scaling[:, None]
+    covariance = found.covariance.copy()
+    covariance[:6, :6] += free_motion**2 * basis @ basis.T
+    return replace(found, covariance=covariance)
+
+
+def sentences(found: Alignment, grid: Grid) -> list[str]:
+    """One for each axis along which nothing fixes the cell."""
+    std = np.sqrt(np.diag(found.covariance))[:3]
+    return [
+        f"nothing that stays still fixes the cell along {axis}: taken as unmoved, give or take {value:.2g} um"
+        for axis, value, share in zip(AXES, std, np.linalg.norm(found.loose[:3], axis=1), strict=True)
+        if share > 0.5
+    ]
+
+
+def without_rings(image: np.ndarray, grid: Grid, inside: Inside) -> np.ndarray:
+    """Outside the bore, each row's mean at each radius from the bore's axis taken away; a copy.
+
+    The step at the wall itself stays: up to three voxels outside it nothing is changed.
+    """
+    result = image.copy()
+    axes = grid.coordinates()
+    pixel = float(grid.spacing[1])
+    for i, (axis_y, axis_x) in enumerate(inside.axis_at(axes["z"])):
+        radius = np.hypot((axes["y"] - axis_y)[:, None], (axes["x"] - axis_x)[None])
+        beyond = radius > inside.radius + 3 * pixel
+        ring = np.rint(radius[beyond] / pixel).astype(int)
+        total = np.bincount(ring, image[i][beyond])
+        result[i][beyond] -= (total / np.maximum(np.bincount(ring), 1))[ring].astype(np.float32)
+    return result
+
+
+def region(
+    fixed: np.ndarray, moving: np.ndarray, grid: Grid, inside: Inside, params: RegisterParameters
+) -> tuple[np.ndarray, list[str]]:
     """Which voxels of the binned first scan are compared, and a warning if that is not what was asked for."""
     axes = grid.coordinates()
     in_bore = inside.mask(axes["z"], axes["y"], axes["x"])
-    in_field = Inside(inside.centre, inside.slope, np.inf, inside.field_radius, inside.field_centre).mask(
-        axes["z"], axes["y"], axes["x"]
-    )
+    in_field = replace(inside, radius=np.inf).mask(axes["z"], axes["y"], axes["x"])
     if params.region == "everything" or not inside.has_tube:
         return in_field, []
-    if params.region == "outside":
-        usable = in_field & ~in_bore
+    if params.region == "tube":
+        wall = replace(inside, radius=inside.radius - 4 * float(grid.spacing[1]))
+        beyond = ~wall.mask(axes["z"], axes["y"], axes["x"])
+        usable = in_field & beyond & steady_rows(fixed, moving, in_bore)[:, None, None]
     else:
         usable = in_field & ~near_brightest(fixed, in_bore, grid, params.margin_um)
     if usable.sum() < 0.02 * in_field.sum():
         return in_field, [
-            "hardly anything lies away from the brightest phase, so that the motion was solved on the whole field"
+            "hardly anything lies away from what reacts, so that the motion was solved on the whole field"
         ]
     return usable, []
+
+
+def steady_rows(fixed: np.ndarray, moving: np.ndarray, in_bore: np.ndarray, margin: int = 4) -> np.ndarray:
+    """Rows in which the bore's content neither changes along z nor between the scans, and ``margin`` rows around.
+
+    Elsewhere streaks of the opaque anode reach into the tube, and move with the anode's surface.
+    """
+    from scipy import ndimage
+
+    means = np.array([[image[i][in_bore[i]].mean() for i in range(len(image))] for image in (fixed, moving)])
+    span = np.ptp(means)
+    if span < 0.1 * np.abs(means).max():
+        return np.ones(len(fixed), bool)
+    slope = np.abs(np.gradient(means, axis=1)).max(axis=0)
+    changing = (slope > 0.01 * span) | (np.abs(means[1] - means[0]) > 0.04 * span)
+    return ~ndimage.binary_dilation(changing, iterations=margin)
 
 
 def near_brightest(fixed: np.ndarray, in_bore: np.ndarray, grid: Grid, margin_um: float) -> np.ndarray:
@@ -106,12 +178,12 @@ def near_brightest(fixed: np.ndarray, in_bore: np.ndarray, grid: Grid, margin_um
 def correlation(fixed: np.ndarray, moving: np.ndarray, usable: np.ndarray, grid: Grid, motion: Rigid) -> float:
     """Normalised cross-correlation of the (at most 4 million) compared voxels after ``motion``.
 
-    The outer twentieth at every face is left out: there the reconstruction ends.
+    The outer sixteenth at every face is left out: there the reconstruction ends.
     """
     from scipy import ndimage
 
     inner = np.zeros_like(usable)
-    inner[tuple(slice(n // 20, n - n // 20) for n in usable.shape)] = True
+    inner[tuple(slice(n // 16, n - n // 16) for n in usable.shape)] = True
     index = np.flatnonzero(usable & inner)
     index = index[:: max(1, len(index) // 4_000_000)]
     position = grid.origin + np.stack(np.unravel_index(index, usable.shape), axis=1) * grid.spacing

@@ -82,7 +82,7 @@ def segment(
     label = first_labels(grey, unknown, mean, smoothing)
     edge = params.edge_voxels if params.edge_voxels is not None else automatic_edge(blur, smoothing)
     label = regularised(grey, label, mean, noise, params.coupling, params.rounds)
-    label = without_false_middle(grey, label, mean, edge)
+    label = without_false_middle(grey, label, mean, edge + 1 if edge else 0)
     outside = _outside(bore, grid, place)
     label[outside] = OUTSIDE_LABEL
     other, share = partial_volumes(grey, label, mean, edge)
@@ -210,7 +210,7 @@ def without_false_middle(grey: np.ndarray, label: np.ndarray, mean: np.ndarray, 
     if reach == 0 or np.isfinite(mean).sum() < 3:
         return label
     darkest, brightest = _extremes(label, reach)
-    marked = remove_false_middle(label, darkest, brightest, reach)
+    marked = remove_false_middle(label, darkest, brightest)
     return settle_false_middle(grey, marked, darkest, brightest, mean)
 
 

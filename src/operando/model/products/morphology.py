@@ -64,9 +64,11 @@ CLASSES = Contract(
     "the grey classes shared by the whole series",
     {
         "mean": Variable(("phase",), "1/cm", "attenuation of each class", "std"),
+        "mean_drift": Variable(("phase",), "1/cm", "how far a mean varies at one place from scan to scan"),
         "width": Variable(("phase",), "1/cm", "standard deviation of the voxels of a class"),
         "threshold": Variable(("boundary",), "1/cm", "between neighbouring classes", "std"),
         "blur": Variable((), "um", "standard deviation of the point spread at edges; zero in a label image"),
+        "streaks": Variable((), "1", "share of the edge voxels that are darker than any phase can be"),
         "noise": Variable((), "1/cm", "standard deviation of a voxel"),
         "noise_correlation": Variable((), "1", "variance of a sum over many voxels, over that of independent ones"),
     },
