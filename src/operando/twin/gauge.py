@@ -24,47 +24,48 @@ class Contents:
 
 
 def contents(given: Spectrometer, subject: Scene, stands: Pose) -> Contents:
-    """Sample the lozenge at quasi-random points, averaged over half a turn.
-
-    Beam and diffracted beam lie in a vertical plane, so that the lozenge of slits h × w is h / sin 2θ long.
-    """
-    z, y, x, volume = _points(given, subject.radius)
+    """Sample the lozenge at quasi-random points, averaged over half a turn; see ``lozenge``."""
+    z, y, x, volume = lozenge(given, subject.radius)
     z, y, x = z - stands.shift_um[0], y - stands.shift_um[1], x - stands.shift_um[2]
     inside = np.hypot(x, y) < subject.radius
     anode = inside & (z < _at(subject.anode, subject.axis, y, x))
     electrolyte = inside & (z > _at(subject.electrolyte, subject.axis, y, x))
-    level, weight = _absorption(subject, z)
-    weight *= volume / len(z)
+    level, through = _absorption(subject, z)
     return Contents(
         subject.energies,
-        np.bincount(level[anode], minlength=len(weight)) @ weight,
-        np.bincount(level[electrolyte], minlength=len(weight)) @ weight,
-        _shares(inside, anode, electrolyte),
+        np.bincount(level[anode], volume[anode], len(through)) @ through,
+        np.bincount(level[electrolyte], volume[electrolyte], len(through)) @ through,
+        _shares(volume * inside, anode, electrolyte),
     )
 
 
-def _shares(inside: np.ndarray, anode: np.ndarray, electrolyte: np.ndarray) -> dict[str, float]:
-    total = max(int(inside.sum()), 1)
-    void = inside & ~anode & ~electrolyte
-    return {name: int(part.sum()) / total for name, part in
-            (("anode", anode), ("electrolyte", electrolyte), ("void", void))}  # fmt: skip
+def _shares(volume: np.ndarray, anode: np.ndarray, electrolyte: np.ndarray) -> dict[str, float]:
+    total = max(float(volume.sum()), 1e-300)
+    parts = {"anode": anode, "electrolyte": electrolyte, "void": ~anode & ~electrolyte}
+    return {name: float(volume[part].sum()) / total for name, part in parts.items()}
 
 
-def _points(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Points of the lozenge in the cell's coordinates (z from the first row, y and x from the axis), and its volume."""
+def lozenge(given: Spectrometer, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Points of the gauge (z from the first row, y and x from the axis) and the volume each stands for, µm³.
+
+    Beam and diffracted beam lie in a vertical plane, both through slits of height h, so that the gauge is a
+    parallelogram: h (1 - |t| / L) high at the distance t along the beam, with L = h / sin 2θ, and inclined by θ.
+    Its volume is h² w / sin 2θ; what lies outside the bore is not sampled. The stage turns it by half a turn.
+    """
     height, across = given.slits_um
-    length = height / float(np.sin(np.radians(given.two_theta_deg)))
-    half = min(length, 2 * radius + 2 * height) / 2
+    two_theta = np.radians(given.two_theta_deg)
+    length = height / float(np.sin(two_theta))
+    reach = min(length, radius + across + max(abs(part) for part in given.gauge_centre_um[1:]))
     u = _halton(_POINTS)
-    along = (2 * u[:, 0] - 1) * half
+    along = (2 * u[:, 0] - 1) * reach
     sideways = (u[:, 1] - 0.5) * across
-    lozenge = height * (1 - np.abs(along) / half)
+    high = height * (1 - np.abs(along) / length)
     z0, y0, x0 = given.gauge_centre_um
-    z = z0 + (u[:, 2] - 0.5) * lozenge
+    z = z0 + along * np.tan(two_theta / 2) + (u[:, 2] - 0.5) * high
     angle = np.pi * u[:, 3]
     x = x0 + sideways * np.cos(angle) - along * np.sin(angle)
     y = y0 + sideways * np.sin(angle) + along * np.cos(angle)
-    return z, y, x, height * across * half
+    return z, y, x, high * across * 2 * reach / len(u)
 
 
 def _halton(count: int) -> np.ndarray:
