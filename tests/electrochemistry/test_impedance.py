@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from operando.electrochemistry.conductivity import conductivity
 from operando.electrochemistry.geometry import pellet_thickness
-from operando.electrochemistry.impedance import fit_spectrum
+from operando.electrochemistry.impedance import fit_spectrum, gradient, model
 from operando.materials.catalogue import load
 from operando.model.products.raw import IMPEDANCE
 
@@ -44,6 +44,14 @@ def test_inductive_points_are_ignored():
     z = circuit(10.0, 500.0, 200.0)
     shorted = z + 2j * np.pi * FREQUENCY * 2e-5
     assert fit_spectrum(FREQUENCY, shorted).electrolyte == pytest.approx(510.0, rel=0.1)
+
+
+def test_the_gradient_is_that_of_the_model():
+    parameters = np.array([2.0, 6.0, -9.0, 0.9, 5.0, -5.0, 0.8, -6.0, 0.5])
+    omega, step = 2 * np.pi * FREQUENCY, 1e-6
+    for k, unit in enumerate(np.eye(parameters.size)):
+        numeric = (model(parameters + step * unit, omega, 2) - model(parameters - step * unit, omega, 2)) / (2 * step)
+        assert gradient(parameters, omega, 2)[:, k] == pytest.approx(numeric, rel=1e-5, abs=1e-6)
 
 
 def test_too_few_points_are_not_fitted():

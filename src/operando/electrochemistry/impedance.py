@@ -51,6 +51,20 @@ def model(parameters: np.ndarray, omega: np.ndarray, arcs: int) -> np.ndarray:
     return np.asarray(total)
 
 
+def gradient(parameters: np.ndarray, omega: np.ndarray, arcs: int) -> np.ndarray:
+    """Derivatives (frequency, parameter) of ``model``."""
+    jw = 1j * omega
+    columns = [np.full(omega.size, np.exp(parameters[0]), complex)]
+    for k in range(arcs):
+        log_r, log_tau, n = parameters[1 + 3 * k : 4 + 3 * k]
+        logarithm = np.log(jw) + log_tau
+        u = np.exp(n * logarithm)
+        slope = -np.exp(log_r) * u / (1 + u) ** 2
+        columns += [np.exp(log_r) / (1 + u), slope * n, slope * logarithm]
+    tail = np.exp(-parameters[-2]) / jw ** parameters[-1]
+    return np.stack([*columns, -tail, -tail * np.log(jw)], axis=1)
+
+
 def fit_spectrum(frequency: np.ndarray, impedance: np.ndarray, length_over_area: float = 1.0) -> Fit:
     """Fit frequencies (Hz) and complex impedances (ohm); NaN pads and inductive points are ignored.
 
@@ -79,6 +93,11 @@ def _residuals(parameters: np.ndarray, omega: np.ndarray, z: np.ndarray, arcs: i
     return np.concatenate([off.real, off.imag])
 
 
+def _jacobian(parameters: np.ndarray, omega: np.ndarray, z: np.ndarray, arcs: int) -> np.ndarray:
+    slopes = gradient(parameters, omega, arcs) / np.abs(z)[:, None]
+    return np.concatenate([slopes.real, slopes.imag])
+
+
 def _fit_arcs(omega: np.ndarray, z: np.ndarray, arcs: int) -> tuple[float, np.ndarray, int]:
     """BIC, parameters and number of arcs of the best of a few starts."""
     from scipy.optimize import least_squares
@@ -88,6 +107,7 @@ def _fit_arcs(omega: np.ndarray, z: np.ndarray, arcs: int) -> tuple[float, np.nd
         least_squares(
             _residuals,
             np.clip(start, low, high),
+            jac=_jacobian,
             bounds=(low, high),
             args=(omega, z, arcs),
             x_scale="jac",
@@ -129,14 +149,14 @@ def _as_fit(parameters: np.ndarray, arcs: int, omega: np.ndarray, z: np.ndarray,
     triples = parameters[1 : 1 + 3 * arcs].reshape(arcs, 3)
     circuit = [Arc(float(np.exp(log_r)), float(n), float(np.exp(log_tau - log_r))) for log_r, log_tau, n in triples]
     # Columns: electrolyte and interface; as the parameters are logarithms, the resistances are their own gradients.
-    gradient = np.zeros((parameters.size, 2))
-    gradient[0, 0] = np.exp(parameters[0])
+    shares = np.zeros((parameters.size, 2))
+    shares[0, 0] = np.exp(parameters[0])
     for k, arc in enumerate(circuit):
         inside = arc.capacitance * length_over_area < ELECTROLYTE_CAPACITANCE_F_PER_CM
-        gradient[1 + 3 * k, 0 if inside else 1] = arc.resistance
+        shares[1 + 3 * k, 0 if inside else 1] = arc.resistance
     covariance, misfit = _covariance(parameters, omega, z, arcs)
-    electrolyte, interface = gradient.sum(axis=0)
-    electrolyte_std, interface_std = np.sqrt(np.diag(gradient.T @ covariance @ gradient))
+    electrolyte, interface = shares.sum(axis=0)
+    electrolyte_std, interface_std = np.sqrt(np.diag(shares.T @ covariance @ shares))
     return Fit(
         electrolyte=float(electrolyte),
         electrolyte_std=float(electrolyte_std),
@@ -152,10 +172,6 @@ def _as_fit(parameters: np.ndarray, arcs: int, omega: np.ndarray, z: np.ndarray,
 def _covariance(parameters: np.ndarray, omega: np.ndarray, z: np.ndarray, arcs: int) -> tuple[np.ndarray, float]:
     """Covariance of the parameters and the root mean square residual."""
     residual = _residuals(parameters, omega, z, arcs)
-    step = 1e-6
-    jacobian = np.stack(
-        [(_residuals(parameters + step * unit, omega, z, arcs) - residual) / step for unit in np.eye(parameters.size)],
-        axis=1,
-    )
+    jacobian = _jacobian(parameters, omega, z, arcs)
     variance = float(residual @ residual) / max(residual.size - parameters.size, 1)
     return np.linalg.pinv(jacobian.T @ jacobian) * variance, float(np.sqrt(2 * np.mean(residual**2)))
