@@ -15,7 +15,7 @@ import numpy as np
 from operando.twin.binning import adapted
 from operando.twin.presets import load
 from operando.twin.scenarios import settled
-from operando.twin.settings import Experiment
+from operando.twin.settings import Detector, Experiment
 from operando.twin.spectrometer import Conditions
 from operando.twin.substances import anode_attenuation, attenuation
 from operando.twin.world import World
@@ -133,7 +133,7 @@ def limits(world: World, chord_um: float, exposure: float) -> Limits:
     )
 
 
-def _noise(counts: float, detector: Any, transmission: float) -> tuple[float, float]:
+def _noise(counts: float, detector: Detector, transmission: float) -> tuple[float, float]:
     """Standard deviation of a line integral, and the glare's level relative to the open beam."""
     level = detector.glare
     quanta = counts / detector.counts_per_quantum

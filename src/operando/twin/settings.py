@@ -186,7 +186,6 @@ class Spectrometer(Section):
     fluorescence: dict[str, float] = Field(
         default_factory=lambda: {"In": 1.0, "Pb": 0.3}, description="strength of each element's lines"
     )
-    ambient: bool = True
     duration_s: float = Field(90.0, gt=0)
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PROJECTION, FLAT, DARK = 0, 1, 2
+from operando.model.products.raw import DARK, FLAT, PROJECTION
+
+__all__ = ["DARK", "FLAT", "PROJECTION", "Frames"]
 
 
 @dataclass(frozen=True)
