@@ -74,6 +74,11 @@ def test_script_beside_a_figure_draws_it_again(name: str, tmp_path: Path, monkey
     assert path.with_suffix(".png").read_bytes() == first.read_bytes()
 
 
+def test_a_single_cycle_needs_no_list() -> None:
+    first, second = (catalogue.draw("fig3", WITHOUT["everything"], cycles=c, states=2) for c in (4, [4]))
+    assert first.get_size_inches().tolist() == second.get_size_inches().tolist()
+
+
 def test_script_refuses_an_unknown_option() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'states'"):
         script("overview", {"state": 3})
@@ -82,3 +87,10 @@ def test_script_refuses_an_unknown_option() -> None:
 def test_an_unknown_renderer_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="renderer"):
         catalogue.draw("s3", WITHOUT["everything"], renderer="povray")
+
+
+def test_reference_page_lists_every_figure_with_its_options() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "figures.md").read_text(encoding="utf-8")
+    for name in catalogue.names():
+        options = ", ".join(f"`{key}={value!r}`" for key, value in catalogue.options(name).items()) or "none"
+        assert f"| `{name}` | {catalogue.describe(name)} | {options} |" in page

@@ -41,8 +41,16 @@ def draw(name: str, source: Source, **chosen: Any) -> "Figure":
     for option in chosen:
         if option not in known:
             raise ConfigurationError(f"The figure {name!r} has no option {option!r}{_meant(option, known)}.")
+    listed = _listed(name)
+    given = {key: (value,) if key in listed and isinstance(value, int) else value for key, value in chosen.items()}
     with style.journal():
-        return _draw(name)(source, **chosen)
+        return _draw(name)(source, **given)
+
+
+def _listed(name: str) -> set[str]:
+    """Options that take several values; a single number is one of them."""
+    parameters = inspect.signature(_draw(name)).parameters.values()
+    return {parameter.name for parameter in parameters if "tuple[int" in str(parameter.annotation)}
 
 
 def script(name: str, chosen: Mapping[str, Any] | None = None) -> str:

@@ -18,6 +18,8 @@ _UNITS = {
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PLAIN_FROM, PLAIN_TO = -3, 4
 """Powers of ten that are written out."""
+SMALL_CELL_MAH = 0.1
+"""Charges below are written in µAh."""
 
 
 def unit_text(unit: str) -> str:
@@ -50,14 +52,20 @@ def quantity_parts(quantity: Mapping[str, Any]) -> tuple[str, str, str]:
 
     >>> quantity_parts({"value": 120.0, "low": 117.0, "high": 123.0, "unit": "um"})
     ('120.0', '(117.0 … 123.0)', 'µm')
+    >>> quantity_parts({"value": 0.0029, "low": 0.0028, "high": 0.0030, "unit": "mAh"})
+    ('2.90', '(2.80 … 3.00)', 'µAh')
     """
     parts = [float(quantity[key]) for key in ("value", "low", "high")]
-    exponent = _exponent(max(abs(part) for part in parts))
+    unit = str(quantity["unit"])
+    largest = max(abs(part) for part in parts)
+    if unit == "mAh" and largest < SMALL_CELL_MAH:
+        parts, unit, largest = [1e3 * part for part in parts], "µAh", 1e3 * largest
+    exponent = _exponent(largest)
     scaled = [part / 10.0**exponent for part in parts]
     decimals = _decimals((scaled[2] - scaled[1]) / 2, scaled[0])
     value, low, high = (_minus(f"{part:.{decimals}f}") for part in scaled)
     power = f"× 10{str(exponent).translate(_RAISED)} " if exponent else ""
-    return value, f"({low} … {high})", f"{power}{unit_text(str(quantity['unit']))}".strip()
+    return value, f"({low} … {high})", f"{power}{unit_text(unit)}".strip()
 
 
 def _exponent(largest: float) -> int:

@@ -68,6 +68,12 @@ def cycles_figure(
     return figure
 
 
+def full_cycles(source: Source) -> list[int]:
+    """Numbers of the protocol's full cycles."""
+    protocol = source.table("protocol")
+    return [] if protocol is None else sorted({int(cycle) for cycle in protocol["cycle"].values if cycle >= 1})
+
+
 def _spans(source: Source, axis: TimeAxis | None, cycles: tuple[int, ...]) -> list[tuple[float, float]]:
     """First and last hour of every cycle that the protocol has."""
     protocol = source.table("protocol")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from operando.figures.paper_layout import cycles_figure
+from operando.figures.paper_layout import cycles_figure, full_cycles
 from operando.figures.source import Source
 
 if TYPE_CHECKING:
@@ -11,10 +11,15 @@ if TYPE_CHECKING:
 
 def draw(
     source: Source,
-    cycles: tuple[int, ...] = (1, 2, 3),
+    cycles: tuple[int, ...] | None = None,
     states: int = 7,
     d_range: tuple[float, float] | None = None,
     difference: bool = False,
 ) -> "Figure":
-    """Draw ``cycles`` with ``states`` numbered slices; ``difference`` subtracts the first spectrum as the paper did."""
-    return cycles_figure(source, "fig2", tuple(cycles), states, d_range, difference, regions=1)
+    """Draw ``cycles`` (default: the first three) with ``states`` numbered slices.
+
+    ``difference`` subtracts the first spectrum as the paper did.
+    """
+    return cycles_figure(
+        source, "fig2", tuple(cycles or full_cycles(source)[:3]), states, d_range, difference, regions=1
+    )
