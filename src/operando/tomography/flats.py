@@ -17,7 +17,8 @@ def principal_flats(flats: np.ndarray, most: int = 8) -> tuple[np.ndarray, np.nd
     rng = np.random.default_rng(0)
     shuffled = rng.permuted(residual, axis=0)
     noise = np.linalg.svd(shuffled - shuffled.mean(0), compute_uv=False)
-    count = int(min(most, np.argmin(np.append(strength > 1.05 * noise, False))))
+    above = int(np.argmin(np.append(strength > 1.05 * noise, False)))
+    count = min(most, above)
     return mean, components[:count].reshape(count, *mean.shape)
 
 

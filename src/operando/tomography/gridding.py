@@ -85,7 +85,7 @@ class Room:
             (aligned(plan.size, LANES), aligned(plan.size, LANES), aligned(max(self.bins, plan.columns * BLOCK), LANES))
             for _ in range(thread_count())
         ]
-        self.free = Queue()
+        self.free: Queue[tuple[np.ndarray, np.ndarray, np.ndarray]] = Queue()
         for one in self.each:
             self.free.put(one)
 

@@ -108,7 +108,7 @@ def _veil_of(transmission: xr.Dataset, glare: xr.Dataset | None) -> tuple[float,
     """Level, veil (veil_angle, row, column) over these rows; for each projection the one before it and the share."""
     angles, rows, columns = (transmission.sizes[name] for name in ("angle", "row", "column"))
     level = 0.0 if glare is None else float(glare["level"])
-    if level == 0:
+    if glare is None or level == 0:
         return 0.0, np.zeros((1, 0, 0), np.float32), np.zeros(angles, int), np.zeros(angles, np.float32)
     wanted = transmission["row"].values if "row" in transmission.coords else np.arange(rows)
     veil = interpolated(glare["veil"].values, glare["veil_row"].values, wanted, axis=1)

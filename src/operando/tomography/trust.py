@@ -41,8 +41,13 @@ def _share_outside(columns: int, weights: bytes, cosines: bytes, sines: bytes, m
 
     image = np.empty((columns, columns), np.float32)
     pieces = split(columns, 16)
-    tables = [np.frombuffer(table) for table in (weights, cosines, sines)]
-    over_pieces(lambda piece: share_outside(columns, *tables, middle, image, *pieces[piece]), len(pieces))
+    weight, cosine, sine = (np.frombuffer(table) for table in (weights, cosines, sines))
+
+    def work(piece: int) -> None:
+        first, last = pieces[piece]
+        share_outside(columns, weight, cosine, sine, middle, image, first, last)
+
+    over_pieces(work, len(pieces))
     return image
 
 
