@@ -51,6 +51,8 @@ class CurveParams(Parameters):
 
 DEFAULTS = CurveParams()
 
+FAR_APART_S = 30 * 86400.0
+
 
 @step(version=1)
 def curve(
@@ -128,11 +130,19 @@ def _stretches(merged: Merged, time: np.ndarray, seconds: np.ndarray, gap_s: flo
     inside = ~between & flowing & (pause > max(gap_s, 20 * usual))
     broken = inside | (between & (pause > gap_s))
     sentences = [
-        f"The record has a gap of {pause[k]:.1f} s at {to_text(time[k])}"
+        f"The record has a gap of {_span(float(pause[k]))} at {to_text(time[k])}"
         + (" between two files; no charge is assumed to have flowed in it." if between[k] else " inside a file.")
+        + (" Do both files belong to this cell?" if between[k] and pause[k] > FAR_APART_S else "")
         for k in np.flatnonzero(between | inside)
     ]
     return np.concatenate([[0], np.cumsum(broken)]).astype(int), sentences
+
+
+def _span(seconds: float) -> str:
+    """A duration in words."""
+    if seconds < 7200:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 3600:.1f} h" if seconds < 3 * 86400 else f"{seconds / 86400:.1f} days"
 
 
 def _protocol_columns(
@@ -182,7 +192,7 @@ def _own_charge_warnings(merged: Merged, charge: np.ndarray, rule: Rule) -> list
         own, ours = own[known] - own[known][0], ours[known] - ours[known][0]
         scale = float(np.ptp(own))
         worst = float(np.abs(ours - own).max())
-        if worst > 1e-3 * scale and worst > 1e-6:
+        if worst > 1e-3 * scale and worst > 1e-4 * float(np.ptp(charge)):
             sentences.append(
                 f"The current integrates to a charge that differs from the cycler's own by up to {worst:.3g} mAh "
                 f"({100 * worst / scale if scale else np.inf:.2g} %, {rule}) in cycler file {file + 1}."
