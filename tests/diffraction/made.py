@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -9,6 +10,7 @@ import xarray as xr
 from operando.materials.catalogue import load
 from operando.materials.structure import d_spacing, lines
 from operando.model.products.raw import SPECTRUM
+from operando.model.reading import ReadOptions
 
 HC = 12.398419843320026
 CHANNELS = 2048
@@ -101,3 +103,11 @@ def draw(phases: Sequence[Phase], seed: int, frame: int = 0, **how: float) -> xr
     """One Poisson realisation."""
     mean, _ = expected(phases, **how)  # type: ignore[arg-type]
     return spectrum(np.random.default_rng(seed).poisson(mean), frame, how.get("two_theta", 8.0))
+
+
+def read(file: Path, frame: int) -> xr.Dataset:
+    """A real spectrum as the pipeline hands it on."""
+    from operando.formats.catalogue import open_raw
+
+    one = open_raw(file, ReadOptions(require_time=False)).isel(spectrum=0)
+    return one.assign_attrs(frame=frame, file=file.name)

@@ -5,18 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from made import read
 
 from operando.diffraction.series import analyse
 from operando.materials.catalogue import load
-from operando.model.reading import ReadOptions
-
-
-def read(file: Path, frame: int) -> xr.Dataset:
-    """One spectrum as the pipeline hands it on."""
-    from operando.formats.catalogue import open_raw
-
-    one = open_raw(file, ReadOptions(require_time=False)).isel(spectrum=0)
-    return one.assign_attrs(frame=frame, file=file.name)
 
 
 def d_200(lines: xr.Dataset, element: int) -> tuple[float, float]:

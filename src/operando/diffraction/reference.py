@@ -1,0 +1,104 @@
+"""The diffraction angle of every element from a reference powder, and calibrations kept on disk."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from operando.diffraction.calibrate import from_file
+from operando.diffraction.corrections import corrected
+from operando.diffraction.element import ElementFit, FitParameters, fit_spectrum
+from operando.diffraction.merge import measured
+from operando.materials.structure import at_temperature
+from operando.model.contract import warnings_of
+from operando.model.errors import BrokenFileError
+from operando.model.material import Material
+from operando.model.products.diffraction import CALIBRATION
+
+_VARIABLES = ("energy_coefficients", "two_theta", "two_theta_std", "good", "resolution", "reason")
+
+
+def calibrate_with(
+    spectrum: xr.Dataset,
+    powder: Material,
+    two_theta_deg: float | None = None,
+    temperature_c: float = 22.5,
+    params: FitParameters | None = None,
+) -> xr.Dataset:
+    """Calibration whose 2θ makes the powder's lattice come out as certified.
+
+    ``two_theta_deg`` is the first guess where the file has none. The standard deviation holds counting statistics,
+    misfit and the doubt of the certified cell; an element that does not see the powder keeps its angle, is no longer
+    good and says why. sin θ grows by as much as the lattice seemed too large.
+    """
+    start = from_file(spectrum, two_theta_deg)
+    known = at_temperature(powder, temperature_c)
+    options = params or FitParameters(resolution_doubt=0.7)
+    fits = {one.element: one for one in fit_spectrum(corrected(spectrum, start), start, (known,), options)}
+    two_theta, std = start["two_theta"].values.copy(), start["two_theta_std"].values.copy()
+    good, reason = start["good"].values.copy(), start["reason"].values.astype(object)
+    resolution = start["resolution"].values.copy()
+    for element in np.flatnonzero(good):
+        one = fits.get(int(element))
+        if one is None or not measured(one, 0, options):
+            good[element], reason[element] = False, f"it does not see the lines of {powder.name}"
+            continue
+        two_theta[element], std[element] = _corrected_angle(float(two_theta[element]), one, powder.cell_relative_std)
+        resolution[element] = one.resolution()
+    return CALIBRATION.new(
+        attrs={
+            **start.attrs,
+            "powder": powder.name,
+            "warnings": list(warnings_of(start)),
+            "temperature_c": temperature_c,
+        },
+        energy_coefficients=start["energy_coefficients"].values,
+        two_theta=two_theta,
+        two_theta_std=std,
+        good=good,
+        resolution=resolution,
+        reason=reason.astype(str),
+    )
+
+
+def _corrected_angle(two_theta_deg: float, one: ElementFit, cell_doubt: float) -> tuple[float, float]:
+    """2θ in degrees and its standard deviation from one common stretch of all edges."""
+    stretch, covariance = one.stretch(0)
+    weight = np.linalg.inv(covariance)
+    ones = np.ones(len(stretch))
+    variance = 1.0 / float(ones @ weight @ ones)
+    common = variance * float(ones @ weight @ stretch)
+    misfit = max(1.0, float((stretch - common) @ weight @ (stretch - common)) / max(len(stretch) - 1, 1))
+    theta = np.radians(two_theta_deg) / 2.0
+    corrected_theta = np.arcsin(np.sin(theta) * (1.0 + common))
+    std = np.tan(theta) * np.sqrt(variance * misfit + cell_doubt**2)
+    return float(np.degrees(2.0 * corrected_theta)), float(np.degrees(2.0 * std))
+
+
+def save(calibration: xr.Dataset, path: Path, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write a calibration as JSON, with where it comes from."""
+    content = {
+        "format": "operando calibration 1",
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "from": {**{key: value for key, value in calibration.attrs.items() if key != "warnings"}, **(provenance or {})},
+        **{name: calibration[name].values.tolist() for name in _VARIABLES},
+    }
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def load(path: Path) -> xr.Dataset:
+    """Read a saved calibration. Raises ``BrokenFileError`` for anything else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        arrays: dict[str, Any] = {name: np.array(content[name]) for name in _VARIABLES}
+    except OSError as error:
+        raise BrokenFileError(path, f"it can't be read ({error.strerror})", "correct the path") from None
+    except (ValueError, KeyError, TypeError):
+        raise BrokenFileError(
+            path, "it is no saved calibration", "save one with operando.diffraction.reference.save"
+        ) from None
+    return CALIBRATION.new(attrs=dict(content["from"]), **arrays)
