@@ -1,6 +1,6 @@
 """Outputs of a fixed experiment: who changes what a step gives must raise the step's version.
 
-``python tests/joint/test_golden.py`` (with ``tests/joint`` as the working folder's import path) writes golden.json anew.
+``python tests/joint/test_golden.py`` writes golden.json anew.
 """
 
 import json
