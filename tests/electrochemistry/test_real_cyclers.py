@@ -48,6 +48,7 @@ def test_perex_cycles_are_eclabs_half_cycles(perex):
     assert table["charge"].values[:2] == pytest.approx([1.61446, 1.43356], rel=1e-4)
     assert table["discharge"].values[:2] == pytest.approx([1.32111, 1.29629], rel=1e-4)
     assert any("ends during the discharge of cycle 4" in text for text in table.attrs["warnings"])
+    assert np.isfinite(table["coulombic_efficiency"].values).tolist() == [True, True, True, False]
 
 
 def test_perex_derivatives_hold_all_charge(perex):

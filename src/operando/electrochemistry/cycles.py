@@ -42,7 +42,8 @@ def cycles(
 
     The C-rate is |current| of the longest charge at constant current over the theoretical capacity, NaN without
     the cathode's mass and specific capacity. The resistance is the voltage jump over the current jump at the end of
-    the cycle's charge; NaN if no sample follows within ``longest_delay_s``.
+    the cycle's charge; NaN if no sample follows within ``longest_delay_s``. A cycle whose discharge is cut short by
+    the end of the record has no efficiencies.
     """
     theory = theoretical_capacity(cathode_mass_mg, active_fraction, capacity_mAh_per_g)
     energy, jumps = step_energy(curve, protocol.sizes["step"]), _jumps(curve)
@@ -51,7 +52,11 @@ def cycles(
     columns["capacity"] = columns["discharge"] / active_grams(cathode_mass_mg, active_fraction)
     columns["areal_capacity"] = columns["discharge"] / (pellet_area_cm2(bore_mm) or np.nan)
     warnings = [] if theory is not None else [_no_capacity(cathode_mass_mg)]
-    warnings += unfinished(curve, protocol)
+    unfinished = cut_short(curve, protocol)
+    if unfinished:
+        warnings.append(unfinished)
+        for name in _EFFICIENCIES:
+            columns[name][-1:] = np.nan
     return CYCLES.new(
         coords={"cycle": np.array(full_cycles(protocol), int)},
         attrs={"theoretical_capacity_mAh": theory if theory is not None else float("nan"), "warnings": warnings},
@@ -97,21 +102,24 @@ def _moved(protocol: xr.Dataset) -> np.ndarray:
     return np.where(np.isin(protocol["kind"].values, ["charge", "discharge", "hold"]), protocol["charge"].values, 0.0)
 
 
-def unfinished(curve: xr.Dataset, protocol: xr.Dataset) -> list[str]:
-    """A sentence if the record ends inside a discharge that earlier ones show to be far from its end."""
+_EFFICIENCIES = [name for name in _NAMES if "efficiency" in name]
+
+
+def cut_short(curve: xr.Dataset, protocol: xr.Dataset) -> str:
+    """A sentence if the record ends inside a discharge that earlier ones show to be far from its end, else nothing."""
     kinds, cycle = protocol["kind"].values, protocol["cycle"].values
     ends = np.searchsorted(curve["step"].values, np.arange(kinds.size), "right") - 1
     voltage = curve["voltage"].values
     earlier = [voltage[ends[k]] for k in np.flatnonzero(kinds == "discharge") if k < kinds.size - 1]
     if kinds[-1] != "discharge" or not earlier:
-        return []
+        return ""
     window = float(np.nanmax(voltage) - np.nanmin(voltage))
-    if abs(float(voltage[-1]) - float(np.median(earlier))) <= 0.1 * window:
-        return []
-    return [
+    if abs(float(voltage[-1]) - float(np.median(earlier))) <= 0.3 * window:
+        return ""
+    return (
         f"The record ends during the discharge of cycle {int(cycle[-1])}, at {float(voltage[-1]):.3f} V: "
-        "its discharge and efficiencies count what was recorded."
-    ]
+        "its discharge counts what was recorded, its efficiencies are left empty."
+    )
 
 
 def _row(
