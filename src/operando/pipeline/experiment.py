@@ -101,13 +101,10 @@ def _find(project: settings.Project, results: Path) -> raw.RawFiles:
 
 
 def _write_frames(results: Path, found: raw.RawFiles, pairs: list[str] | None = None) -> None:
-    kinds = {"scan": found.of("scan") or found.of("raw_volume"), "spectrum": found.of("spectrum")}
-    content: dict[str, list[str]] = {kind: [frame.key for frame in frames] for kind, frames in kinds.items()}
-    content["record"] = list(dict.fromkeys(f.key for f in (*found.of("record"), *found.of("impedance"))))
     path = results / FRAMES_FILE
     if pairs is None:
         pairs = json.loads(path.read_text()).get("pair", []) if path.exists() else []
-    codec.write_bytes(json.dumps(content | {"pair": pairs}).encode(), path)
+    codec.write_bytes(json.dumps({**found.keys(), "pair": pairs}).encode(), path)
 
 
 def _warnings(found: raw.RawFiles, report: Report) -> list[dict[str, str | None]]:

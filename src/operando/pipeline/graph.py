@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from operando.model.contract import Contract
@@ -26,9 +27,10 @@ class Plan:
         """Whether a product can be had."""
         return needed.contract.name in self.makers or needed.contract.name in self.raw_products
 
-    def rank(self, step: AnyStep) -> int:
-        """Place in the topological order."""
-        return list(self.steps).index(step.name)
+    @cached_property
+    def rank(self) -> dict[str, int]:
+        """Place of each step in the topological order."""
+        return {name: number for number, name in enumerate(self.steps)}
 
     def ancestors(self, name: str) -> frozenset[str]:
         """A step and all that it needs."""

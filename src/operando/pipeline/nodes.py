@@ -14,7 +14,7 @@ from operando.pipeline import codec, digest
 from operando.pipeline.expression import Fused, Many, Raw, Row, Source, Stored
 from operando.pipeline.graph import AnyStep, Plan
 from operando.pipeline.index import Entry
-from operando.pipeline.raw import RawFiles, RawFrame
+from operando.pipeline.raw import RawFiles
 
 State = Literal["waiting", "running", "done", "failed", "blocked"]
 WHOLE = ""
@@ -65,12 +65,8 @@ class Nodes:
     def __init__(self, plan: Plan, raw: RawFiles, results: Path) -> None:
         self.plan, self.raw, self.results = plan, raw, results
         self.nodes: dict[tuple[str, str], Node] = {}
-        self.frames: dict[Frame, list[str]] = {
-            "scan": [f.key for f in raw.of("scan") or raw.of("raw_volume")],
-            "spectrum": [f.key for f in raw.of("spectrum")],
-            "record": list(dict.fromkeys(f.key for f in (*raw.of("record"), *raw.of("impedance")))),
-            "pair": [],
-        }
+        self.frames: dict[Frame, list[str]] = {**raw.keys(), "pair": []}
+        self._place = {kind: {key: n for n, key in enumerate(keys)} for kind, keys in self.frames.items()}
         self.pairs_known = "pairs" not in plan.makers
         self._raw = {(frame.product, frame.key): frame for frame in raw.frames}
         for step in plan.steps.values():
@@ -84,6 +80,7 @@ class Nodes:
         """Make the nodes of the pairs of scans, once they are known."""
         scans = self.frames["scan"]
         self.frames["pair"] = list(dict.fromkeys(f"{scans[a]}|{scans[b]}" for a, b in pairs))
+        self._place["pair"] = {key: n for n, key in enumerate(self.frames["pair"])}
         self.pairs_known = True
         return [
             self._add(step, frame)
@@ -97,8 +94,8 @@ class Nodes:
         if frame_kind is None:
             return None
         if frame_kind == "pair":
-            return [self.frames["scan"].index(part) for part in frame.split("|")]
-        return self.frames[frame_kind].index(frame)
+            return [self._place["scan"][part] for part in frame.split("|")]
+        return self._place[frame_kind][frame]
 
     def resolve(self, node: Node, needed: Input) -> Resolved:
         """An input's source and digest.
@@ -121,8 +118,8 @@ class Nodes:
         return self._one(needed, WHOLE if over is None else node.frame)
 
     def _add(self, step: AnyStep, frame: str) -> Node:
-        number = self.frames[step.over].index(frame) if step.over else 1 << 30
-        node = Node(step, frame, (number, self.plan.rank(step)))
+        number = self._place[step.over][frame] if step.over else 1 << 30
+        node = Node(step, frame, (number, self.plan.rank[step.name]))
         self.nodes[node.key] = node
         return node
 
@@ -211,8 +208,3 @@ def _row_digest(path: Path, dim: str, index: int) -> str | None:
             return None
         return digest.of_content(table.sel({dim: index}))
     return digest.of_content(table.isel({dim: index})) if index < table.sizes[dim] else None
-
-
-def raw_frame_of(node: Node, raw: RawFiles) -> RawFrame | None:
-    """The raw frame a node stands for, if any."""
-    return next((frame for frame in raw.frames if frame.key == node.frame), None)

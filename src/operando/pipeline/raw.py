@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import xarray as xr
 from operando.formats import catalogue
 from operando.model.clock import NOT_A_TIME, parse_time
 from operando.model.configuration import Configuration
+from operando.model.contract import Frame
 from operando.model.errors import BrokenFileError, ConfigurationError, OperandoError
 from operando.model.reading import ReadOptions
 from operando.pipeline import digest
@@ -69,6 +71,17 @@ class RawFiles:
     def of(self, product: str) -> tuple[RawFrame, ...]:
         """The frames of one product."""
         return tuple(frame for frame in self.frames if frame.product == product)
+
+    def keys(self) -> dict[Frame, list[str]]:
+        """Keys of the frames of each kind, in order."""
+        scans = self.of("scan") or self.of("raw_volume")
+        spectra = self.of("spectrum") or self.of("pattern")
+        records = (*self.of("record"), *self.of("impedance"))
+        return {
+            "scan": [frame.key for frame in scans],
+            "spectrum": [frame.key for frame in spectra],
+            "record": list(dict.fromkeys(frame.key for frame in records)),
+        }
 
 
 def find(folder: Path, configuration: Configuration, memory: dict[str, dict[str, Any]]) -> RawFiles:
@@ -186,6 +199,8 @@ def _frames_of(
     if about is None:
         about = memory[identity] = _look_into(file, path, options)
     made = about["products"]
+    if product == "spectrum" and "pattern" in made:
+        product = "pattern"
     if product not in made:
         raise BrokenFileError(
             file, f"it is {about['title']}, which gives no {product}", "put it into the right section"
@@ -222,12 +237,20 @@ def open_frame(frame: RawFrame) -> xr.Dataset:
     reader = found.read_impedance if frame.product == "impedance" else found.read
     if reader is None:
         raise BrokenFileError(frame.file, "it holds no impedance", "take it out of the section")
-    dataset = reader(frame.path, frame.options)
     if frame.product == "spectrum":
-        dataset = dataset.isel(spectrum=frame.item)
+        spectra = _spectra(frame.path, frame.identity, frame.options.time_zone, frame.options.require_time)
+        dataset = spectra.isel(spectrum=frame.item).copy()
+    else:
+        dataset = reader(frame.path, frame.options)
     dataset = _complete(dataset, frame)
     dataset.attrs.update(frame=frame.index, file=frame.file)
     return dataset
+
+
+@lru_cache(maxsize=1)
+def _spectra(path: Path, identity: str, time_zone: str | None, require_time: bool) -> xr.Dataset:
+    """The file of spectra read last: one file may hold thousands, which are asked for one by one."""
+    return catalogue.identify(path).read(path, ReadOptions(time_zone=time_zone, require_time=require_time))
 
 
 def _complete(dataset: xr.Dataset, frame: RawFrame) -> xr.Dataset:
