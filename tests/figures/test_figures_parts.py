@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from fake_source import FakeSource
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import operando.figures
 from operando.figures import catalogue, save
 from operando.figures.abscissa import cell_edges, thinned, time_axis
-from operando.figures.spectra import rebinned, spread
+from operando.figures.spectra import known_lines, rebinned, spread
 from operando.figures.states import choose
 from operando.model.constants import HC_KEV_ANGSTROM
 
@@ -83,3 +84,19 @@ def test_saved_files_are_the_same_bytes_twice(tmp_path: Path) -> None:
     first, second = (save(catalogue.draw("overview", source), tmp_path / name) for name in ("a", "b"))
     assert [path.suffix for path in first] == [".png", ".pdf", ".svg"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_lines_are_found_whether_their_names_are_shared_or_per_spectrum() -> None:
+    class PerSpectrum(FakeSource):
+        """The names of the lines stacked along ``spectrum``, as the store does for coordinates without an index."""
+
+        def table(self, product: str) -> xr.Dataset | None:
+            table = super().table(product)
+            if product != "lines" or table is None:
+                return table
+            names = ("phase", "h", "k", "l", "element")
+            stacked = {n: (table["d"].dims, np.broadcast_to(table[n].values, table["d"].shape)) for n in names}
+            return table.drop_vars(names).assign(stacked)
+
+    assert known_lines(PerSpectrum()) == known_lines(FakeSource())
+    assert {line.label for line in known_lines(FakeSource())} >= {"In 211", "InLi 422"}

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -82,3 +83,25 @@ def test_report_is_whole_without_an_instrument(missing: str) -> None:
 
 def test_report_of_nothing_says_so() -> None:
     assert "Nothing could be compared yet" in report.html(FakeSource(frozenset()), {}, {})
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1280])
+def test_report_fits_the_screen_of_a_browser_that_is_offline(
+    document: str, chromium: str, tmp_path: Path, width: int
+) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = tmp_path / "report.html"
+    path.write_text(document, encoding="utf-8")
+    requests: list[str] = []
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        printed = page.pdf()
+        browser.close()
+    assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
+    assert printed.startswith(b"%PDF")

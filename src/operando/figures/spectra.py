@@ -46,21 +46,23 @@ class Patterns:
 
 @dataclass(frozen=True)
 class FlatLines:
-    """Every fitted line of every spectrum and element: columns of equal length."""
+    """Every fitted line of every spectrum and element: columns of equal length; ``code`` counts into ``names``."""
 
+    names: list[tuple[str, str]]
     spectrum: np.ndarray
-    names: np.ndarray
+    code: np.ndarray
     element: np.ndarray
     columns: dict[str, np.ndarray]
 
     def of(self, phase: str, hkl: str) -> "FlatLines":
         """Only the rows of one line."""
-        return self.where(np.array([name == (phase, hkl) for name in self.names], bool))
+        known = (phase, hkl) in self.names
+        return self.where(self.code == (self.names.index((phase, hkl)) if known else -1))
 
     def where(self, chosen: np.ndarray) -> "FlatLines":
         """Only the chosen rows."""
         columns = {name: values[chosen] for name, values in self.columns.items()}
-        return FlatLines(self.spectrum[chosen], self.names[chosen], self.element[chosen], columns)
+        return FlatLines(self.names, self.spectrum[chosen], self.code[chosen], self.element[chosen], columns)
 
     def whole(self) -> "FlatLines":
         """Only rows summed over the elements, where there are such."""
@@ -74,15 +76,29 @@ def flat_lines(source: Source) -> FlatLines | None:
     if table is None or 0 in table["d"].shape:
         return None
     shape = table["d"].shape
-    named = [np.broadcast_to(table[name].values, shape).ravel() for name in ("phase", "h", "k", "l")]
-    element = np.broadcast_to(table["element"].values, shape).ravel() if "element" in table else np.zeros(shape).ravel()
-    numbers = [name for name, variable in table.data_vars.items() if variable.dtype.kind == "f"]
-    columns = {str(name): np.broadcast_to(table[name].values, shape).ravel() for name in numbers}
-    there = np.array([bool(str(phase)) for phase in named[0]]) & np.isfinite(named[1].astype(float))
-    names = np.empty(int(there.sum()), object)
-    names[:] = [(str(p), _hkl(hkl)) for p, *hkl in zip(*(column[there] for column in named), strict=True)]
-    spectrum = np.broadcast_to(table["spectrum"].values[:, None], shape).ravel()[there]
-    return FlatLines(spectrum, names, element[there], {name: values[there] for name, values in columns.items()})
+
+    def flat(values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values, shape).ravel()
+
+    phase, *hkl = (flat(table[name].values) for name in ("phase", "h", "k", "l"))
+    element = flat(table["element"].values) if "element" in table else np.zeros(phase.size)
+    there = (phase.astype(str) != "") & np.isfinite(hkl[0].astype(float))
+    numbers = [str(name) for name, variable in table.data_vars.items() if variable.dtype.kind == "f"]
+    names, code = _coded(phase[there].astype(str), [index[there].astype(int) for index in hkl])
+    return FlatLines(
+        names,
+        flat(table["spectrum"].values[:, None])[there],
+        code,
+        element[there],
+        {name: flat(table[name].values)[there] for name in numbers},
+    )
+
+
+def _coded(phase: np.ndarray, hkl: list[np.ndarray]) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """The different lines, and for each row which of them it is."""
+    rows = np.rec.fromarrays([phase, *hkl])
+    different, code = np.unique(rows, return_inverse=True)
+    return [(str(row[0]), _hkl(list(row)[1:])) for row in different], code
 
 
 def known_lines(source: Source) -> list[Line]:
@@ -91,7 +107,7 @@ def known_lines(source: Source) -> list[Line]:
     if flat is None:
         return []
     flat = flat.whole()
-    parts = [(name, flat.of(*name)) for name in dict.fromkeys(flat.names.tolist())]
+    parts = [(name, flat.of(*name)) for name in flat.names]
     found = [Line(name[0], name[1], _median(part.columns["d"]), _median(part.columns["area"])) for name, part in parts]
     return sorted((line for line in found if np.isfinite(line.d)), key=lambda line: -line.area)
 

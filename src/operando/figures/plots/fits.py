@@ -84,7 +84,7 @@ def _fit(source: Source, frame: int, element: int, calibration: "xr.Dataset") ->
     if flat is None:
         return None
     rows = flat.where((flat.spectrum == frame) & (flat.element == element))
-    if not rows.names.size:
+    if not rows.code.size:
         rows = flat.where(flat.spectrum == frame)
     scale = float(corrected["scale"].values[element])
     return _Fit(energy, counts, background, background + _lines(energy, rows, element, calibration) / scale, False)
