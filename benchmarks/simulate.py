@@ -33,8 +33,9 @@ def timed(label: str, folder: Path, **given: object) -> None:
     files = simulate(**given, out=folder)  # type: ignore[arg-type]
     seconds, worked = time.perf_counter() - begun, time.process_time() - worked
     size = size_gb(files)
-    print(f"{label}: {seconds:.1f} s ({worked:.1f} s of CPU), {len(files)} files, {size:.3f} GB, {1e3 * size / seconds:.0f} MB/s, "
-          f"peak memory {peak_gb():.2f} GB")  # fmt: skip
+    rate, memory = 1e3 * size / seconds, peak_gb()
+    print(f"{label}: {seconds:.1f} s ({worked:.1f} s of CPU), {len(files)} files, {size:.3f} GB, {rate:.0f} MB/s")
+    print(f"    peak memory {memory:.2f} GB")
 
 
 def frame(full_field: bool) -> None:

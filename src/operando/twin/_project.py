@@ -99,6 +99,7 @@ def paths_through_ellipsoids(
 def transmit(
     paths: np.ndarray,
     walls: np.ndarray,
+    bare: np.ndarray,
     attenuation: np.ndarray,
     weights: np.ndarray,
     first: float,
@@ -111,7 +112,8 @@ def transmit(
 ) -> None:
     """Polychromatic transmission of every pixel, row by row.
 
-    paths (material, offset, row) in µm, walls (offset, energy) the exponent of the container, attenuation
+    paths (material, offset, row) in µm, walls (offset, energy) the exponent of the container, bare (offset) what
+    it lets through alone, attenuation
     (material, energy) in 1/µm, weights (energy). Column c of row r looks along s = (c - centre) / per_um
     - shear × (r - middle_row); ``first`` is the first offset, whose grid has ``subsamples`` points a pixel.
     """
@@ -132,6 +134,9 @@ def transmit(
                 nearest = min(max(int((middle - first) / spacing + 0.5), 0), count - 1)
                 for m in range(materials):
                     length[m] += (1 - part) * paths[m, j, row] + part * paths[m, j + 1, row]
+            if not length.any():
+                image[row, column] = bare[nearest]
+                continue
             total = np.float32(0.0)
             for e in range(energies):
                 exponent = walls[nearest, e]

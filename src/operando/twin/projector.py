@@ -128,9 +128,11 @@ def transmission(subject: Scene, view: View, subsamples: int = 2) -> np.ndarray:
     seen = view.centre_px + (view.shift_um[2] * cosine + view.shift_um[1] * sine) * per_um
     own = view.angle - view.turn
     shear = (view.roll + view.tilt[1] * np.cos(own) + view.tilt[0] * np.sin(own)) * view.pixel_um
+    walls = wall_paths(subject, offsets) @ subject.wall_mu
     transmit(
         lengths[used].astype(np.float32),
-        (wall_paths(subject, offsets) @ subject.wall_mu).astype(np.float32),
+        walls.astype(np.float32),
+        (np.exp(-walls) @ subject.weights).astype(np.float32),
         subject.mu[used].astype(np.float32),
         subject.weights.astype(np.float32),
         offsets[0],
