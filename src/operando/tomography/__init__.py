@@ -4,10 +4,10 @@ from importlib import import_module
 
 _HOME = {
     "backproject": "backproject",
-    "benchmark": "benchmark",
     "denoise_volume": "denoise",
     "hardening_curve": "hardening",
     "reconstruct_scan": "scan",
+    "reconstruct_slabs": "scan",
     "reconstruct_sinograms": "gridding",
     "remove_stripes": "rings",
     "retrieve_phase": "paganin",
