@@ -142,8 +142,9 @@ def main() -> int:
         joint = Counter(row[0] for row in rows)
         naive = sum(row[1] == "strain" for row in rows)
         common = Counter(", ".join(row[3]) for row in rows).most_common(1)[0][0]
+        right, cannot, none, bad = (joint[outcome] for outcome in ("right", "cannot tell", "none", "wrong"))
         print(
-            f"{name:14s} {size:8.1e}  {joint['right']:5d} {joint['cannot tell']:6d} {joint['none']:6d} {joint['wrong']:5d}"
+            f"{name:14s} {size:8.1e}  {right:5d} {cannot:6d} {none:6d} {bad:5d}"
             f"   {np.median([row[2] for row in rows]):8.1f}   {naive:4d}/{len(rows)}          {common}"
         )
     wrong = sum(row[0] == "wrong" for rows in table.values() for row in rows)
