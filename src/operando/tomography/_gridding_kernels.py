@@ -123,28 +123,29 @@ def spread_tile(
     cosines: np.ndarray,
     sines: np.ndarray,
     table: np.ndarray,
-    grid: np.ndarray,
+    band: np.ndarray,
     v_first: int,
     v_last: int,
     u_first: int,
     u_last: int,
 ) -> None:
-    """Fill the cells ``[v_first:v_last, u_first:u_last]`` of ``grid`` with what all radial lines bring there.
+    """Fill the cells ``[v_first:v_last, u_first:u_last]`` of the grid with what all radial lines bring there.
 
-    ``lines`` (angle, frequency, lane), frequency -half … half; ``grid`` (v, u, lane) with the zero frequency
-    at ``half + RIM``; ``table`` (fraction, 4) the weights of the cells around a sample.
+    ``lines`` (angle, frequency, lane), frequency -half … half; ``band`` (v, u, lane): the grid's rows from
+    ``v_first`` on. The zero frequency lies at ``half + RIM``; ``table`` (fraction, WIDTH) the weights of the
+    cells around a sample.
     Cells outside the tile belong to other calls, so that tiles can be worked on in any order.
     """
     half = (lines.shape[1] - 1) // 2
     origin = half + RIM
-    pitch = grid.shape[1]
-    points, cells = lines.reshape(-1, LANES), grid.reshape(-1, LANES)
+    pitch = band.shape[1]
+    points, cells = lines.reshape(-1, LANES), band.reshape(-1, LANES)
     v_low, v_high = v_first - origin - WIDTH / 2, v_last - origin - 1 + WIDTH / 2
     u_low, u_high = u_first - origin - WIDTH / 2, u_last - origin - 1 + WIDTH / 2
     v_mid, u_mid = 0.5 * (v_low + v_high), 0.5 * (u_low + u_high)
     reach = np.hypot(v_high - v_low, u_high - u_low) / 2
     weight_v, weight_u = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
-    grid[v_first:v_last, u_first:u_last] = 0
+    band[: v_last - v_first, u_first:u_last] = 0
     for angle in range(lines.shape[0]):
         cosine, sine = cosines[angle], sines[angle]
         if abs(u_mid * sine - v_mid * cosine) > reach:
@@ -158,17 +159,17 @@ def spread_tile(
             _weigh(table, u_cell - u + WIDTH / 2, weight_u)
             at = angle * lines.shape[1] + k + half
             if v_cell >= v_first and v_cell + WIDTH <= v_last and u_cell >= u_first and u_cell + WIDTH <= u_last:
-                spread_point(points, at, cells, v_cell * pitch + u_cell, pitch, weight_v, weight_u)
+                spread_point(points, at, cells, (v_cell - v_first) * pitch + u_cell, pitch, weight_v, weight_u)
                 continue
             for i in range(max(0, v_first - v_cell), min(WIDTH, v_last - v_cell)):
                 for j in range(max(0, u_first - u_cell), min(WIDTH, u_last - u_cell)):
-                    place = (v_cell + i) * pitch + u_cell + j
+                    place = (v_cell - v_first + i) * pitch + u_cell + j
                     add_scaled(points, at, cells, place, weight_v[i] * weight_u[j])
 
 
 @numba.njit(cache=True, nogil=True)
 def fold_rows(grid: np.ndarray, first: int, last: int) -> None:
-    """Add the grid's first rows to those one period further, columns ``first:last``."""
+    """Add the first rows to those one period further, for the grid is periodic; columns ``first:last``."""
     size = grid.shape[0] - 2 * RIM + 1
     for v in range(2 * RIM - 1):
         for u in range(first, last):
@@ -178,8 +179,8 @@ def fold_rows(grid: np.ndarray, first: int, last: int) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def transform_rows(
+    band: np.ndarray,
     grid: np.ndarray,
-    columns: int,
     radices: np.ndarray,
     tables: np.ndarray,
     points: np.ndarray,
@@ -187,11 +188,11 @@ def transform_rows(
     first: int,
     last: int,
 ) -> None:
-    """Inverse transform of the rows ``first:last``; each row's first ``columns`` points become the image's."""
-    size = points.shape[0]
+    """Inverse transform of a ``band``; only the image's columns go to the rows ``first:last`` of ``grid``."""
+    size, columns = points.shape[0], grid.shape[1]
     half = size // 2 - 1
     for v in range(first, last):
-        row = grid[v]
+        row, target = band[v - first], grid[v]
         for u in range(2 * RIM - 1):
             for lane in range(LANES):
                 row[size + u, lane] += row[u, lane]
@@ -200,7 +201,7 @@ def transform_rows(
         flipped = transform(points, other, radices, tables)
         result = other if flipped else points
         for x in range(columns):
-            copy_point(result, (x - columns // 2) % size, row, x)
+            copy_point(result, (x - columns // 2) % size, target, x)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -77,13 +77,14 @@ class Room:
         from operando.tomography._gridding_kernels import BLOCK, LANES, RIM, aligned
 
         self.lines = aligned(len(plan.angles), plan.size - 1, LANES)
-        self.grid = aligned(plan.size + 2 * RIM - 1, plan.size + 2 * RIM - 1, LANES)
+        self.edge = plan.size + 2 * RIM - 1
+        self.grid = aligned(self.edge, plan.columns, LANES)
         self.zero = np.empty((len(plan.angles), LANES), np.float32)
         self.columns = plan.columns
         self.bins = plan.tail.shape[1]
+        most = max(self.bins, plan.columns * BLOCK, (TILE + 1) * self.edge)
         self.each = [
-            (aligned(plan.size, LANES), aligned(plan.size, LANES), aligned(max(self.bins, plan.columns * BLOCK), LANES))
-            for _ in range(thread_count())
+            (aligned(plan.size, LANES), aligned(plan.size, LANES), aligned(most, LANES)) for _ in range(thread_count())
         ]
         self.free: Queue[tuple[np.ndarray, np.ndarray, np.ndarray]] = Queue()
         for one in self.each:
@@ -126,7 +127,7 @@ def _room_for(plan: Plan) -> Iterator[Room]:
 def _reconstruct(sinograms: np.ndarray, plan: Plan, room: Room, volume: np.ndarray) -> None:
     """Reconstruct up to ``BATCH`` slices into the first of ``volume``."""
     _lines(sinograms, plan, room)
-    _grid(plan, room)
+    _rows(plan, room)
     _images(plan, room, volume[: len(sinograms)])
 
 
@@ -146,39 +147,38 @@ def _lines(sinograms: np.ndarray, plan: Plan, room: Room) -> None:
     over_pieces(work, len(pieces))
 
 
-def _grid(plan: Plan, room: Room) -> None:
-    """Spread the lines onto the grid, tile by tile."""
-    from operando.tomography._gridding_kernels import spread_tile
+def _rows(plan: Plan, room: Room) -> None:
+    """Spread the lines onto the grid and transform its rows, band by band: the whole grid never exists."""
+    from operando.tomography._gridding_kernels import spread_tile, transform_rows
 
-    edges = split(len(room.grid), -(-len(room.grid) // TILE))
+    bands = split(room.edge, -(-room.edge // TILE))
     cosines, sines = np.cos(plan.angles), np.sin(plan.angles)
 
     def work(piece: int) -> None:
-        for first, last in edges:
-            spread_tile(room.lines, cosines, sines, plan.table, room.grid, *edges[piece], first, last)
+        low, high = bands[piece]
+        with room.borrowed() as (points, other, scratch):
+            band = scratch[: (high - low) * room.edge].reshape(high - low, room.edge, -1)
+            for first, last in bands:
+                spread_tile(room.lines, cosines, sines, plan.table, band, low, high, first, last)
+            transform_rows(band, room.grid, plan.radices, plan.twiddles, points, other, low, high)
 
-    over_pieces(work, len(edges))
+    over_pieces(work, len(bands))
 
 
 def _images(plan: Plan, room: Room, images: np.ndarray) -> None:
-    """Transform the grid back; the two axes one after the other, so that only the image's part of each is kept."""
-    from operando.tomography._gridding_kernels import BLOCK, RIM, fold_rows, transform_columns, transform_rows
+    """Transform the other axis and write the images."""
+    from operando.tomography._gridding_kernels import BLOCK, fold_rows, transform_columns
 
-    fold_rows(room.grid, 0, len(room.grid))
+    fold_rows(room.grid, 0, plan.columns)
     steady = room.zero.sum(0, dtype=float).astype(np.float32)
-    rows = [(first + 2 * RIM - 1, last + 2 * RIM - 1) for first, last in split(plan.size, PIECES)]
     columns = [(first, min(first + BLOCK, plan.columns)) for first in range(0, plan.columns, BLOCK)]
 
-    def along_u(piece: int) -> None:
-        with room.borrowed() as (points, other, _):
-            transform_rows(room.grid, plan.columns, plan.radices, plan.twiddles, points, other, *rows[piece])
-
-    def along_v(piece: int) -> None:
-        with room.borrowed() as (points, other, block):
+    def work(piece: int) -> None:
+        with room.borrowed() as (points, other, scratch):
+            block = scratch[: plan.columns * BLOCK].reshape(plan.columns, BLOCK, -1)
             transform_columns(
-                room.grid, plan.taper, steady, plan.radius, plan.radices, plan.twiddles, points, other,
-                block[: plan.columns * BLOCK].reshape(plan.columns, BLOCK, -1), images, *columns[piece],
+                room.grid, plan.taper, steady, plan.radius, plan.radices, plan.twiddles,
+                points, other, block, images, *columns[piece],
             )  # fmt: skip
 
-    over_pieces(along_u, len(rows))
-    over_pieces(along_v, len(columns))
+    over_pieces(work, len(columns))
