@@ -39,6 +39,7 @@ class Cell:
     seed: int = 1
     flipped: bool = False
     texture: float = 0.03
+    tube_texture: float = 0.6
     mu: dict[str, float] = field(default_factory=lambda: dict(MU))
 
     def height(self) -> np.ndarray:
@@ -89,7 +90,9 @@ class Cell:
             content = content * (1 - speck) + self.mu["speck"] * speck
         radius = np.hypot(y - (self.shape[1] - 1) / 2, x - (self.shape[2] - 1) / 2)
         wall = np.clip(radius - self.bore + 0.5, 0, 1)
-        tube = self.mu["tube"] * (1 + 0.6 * np.clip(ndimage.map_coordinates(texture, [z, y, x], order=1), -1, 2))
+        tube = self.mu["tube"] * (
+            1 + self.tube_texture * np.clip(ndimage.map_coordinates(texture, [z, y, x], order=1), -1, 2)
+        )
         return content * (1 - wall) + tube * wall
 
     def volume(self, blur: float = 0.7, noise: float = 0.25, seed: int = 0, motion: Rigid | None = None) -> xr.Dataset:

@@ -170,9 +170,10 @@ class _Level:
         theirs = np.column_stack([self._moving_jacobian(points, motion) * scale, -sampled]) @ basis
         weighted = mine * weight[:, None]
         gathered = _by_cell(points.cell, weighted * residual[:, None])
-        count = max(8, np.count_nonzero(gathered.any(axis=1)))
+        count = max(8, int(np.count_nonzero(gathered.any(axis=1))))
         inverse = np.linalg.pinv(weighted.T @ theirs, rcond=1e-8)
-        inner = inverse @ (gathered.T @ gathered * count / (count - 7)) @ inverse.T
+        meat = gathered.T @ gathered * (count / (count - 7))
+        inner = inverse @ meat @ inverse.T
         floor = _FLOOR_VOXELS * float(self.grid.spacing.mean())
         inner[:-1, :-1] += floor**2 * np.eye(len(inner) - 1)
         return basis @ inner @ basis.T

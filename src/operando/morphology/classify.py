@@ -22,7 +22,7 @@ class ClassifyParameters(Parameters):
         0.0, description="attenuation of a void in 1/cm, for series in which none is open yet; null for stacks of grey"
     )
     threshold_floor: float = Field(
-        0.01, ge=0, le=0.5, description="no threshold is known better than this share of the contrast"
+        0.005, ge=0, le=0.5, description="no threshold is known better than this share of the contrast"
     )
 
 
@@ -39,8 +39,8 @@ def classify(
 
     Only voxels away from edges count, so that partial volumes do not pull the means. The thresholds lie
     half-way between neighbouring means, where a blurred flat edge keeps its place. A mean's standard deviation is
-    how far it varies between sectors of the bore and between scans; results are rounded to a quarter of it,
-    so that one more scan leaves them as they are.
+    how far it varies between sectors of the bore and between scans; results are rounded to half of it, or
+    of the threshold's floor, so that one more scan leaves them as they are.
     """
     if not series:
         raise OperandoError("no scan could be used, so that no grey classes can be found; look at the scans' errors.")
@@ -52,7 +52,7 @@ def classify(
     contrast = np.diff(mixture.mean)
     floor = params.threshold_floor * contrast
     threshold_std = np.sqrt((std[1:] ** 2 + std[:-1] ** 2) / 4 + floor**2)
-    mean = _rounded(mixture.mean, std, grey[1] - grey[0])
+    mean = _rounded(mixture.mean, np.maximum(std, params.threshold_floor * _nearest_gap(mixture.mean)))
     return CLASSES.new(
         coords={"phase": list(phases), "boundary": [f"{a}|{b}" for a, b in pairwise(phases)]},
         attrs={"warnings": warnings},
@@ -102,6 +102,8 @@ def _measured(grey: np.ndarray, counts: np.ndarray, starts: np.ndarray, noise: f
         share[free], width[free], likelihood = fitted.share, fitted.width, fitted.likelihood
         local = np.array([local_mean(grey, counts, m, w) for m, w in zip(fitted.mean, fitted.width, strict=True)])
         mean[free] = np.where(np.abs(local - fitted.mean) <= fitted.width, local, fitted.mean)
+        rare = free & (share < 0.1)
+        mean[rare] = starts[rare]  # edges outweigh what is inside a small cavity: its peak is the better mean
     return Mixture(share, mean, width, likelihood)
 
 
@@ -164,14 +166,20 @@ def _blur(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> floa
 
 def _streaks(series: Series[Histogram], grey: np.ndarray, mixture: Mixture, noise: float) -> float:
     """Share of the edge voxels more than five times the noise below the darkest phase."""
-    edges = sum(item["edge"].values for item in series).astype(float)
+    edges = np.sum([item["edge"].values for item in series], axis=0).astype(float)
     darkest = np.nanmin(mixture.mean) - 5 * max(noise, grey[1] - grey[0])
     return float(edges[grey < darkest].sum() / max(edges.sum(), 1))
 
 
-def _rounded(values: np.ndarray, std: np.ndarray, step: float) -> np.ndarray:
-    """Rounded to a power of two near a quarter of the standard deviation."""
-    quantum = 2.0 ** np.floor(np.log2(np.maximum(std / 4, 1e-3 * step)))
+def _nearest_gap(mean: np.ndarray) -> np.ndarray:
+    """Contrast of each class to its nearest neighbour; zero where there is none."""
+    gaps = np.concatenate([[np.nan], np.abs(np.diff(mean)), [np.nan]])
+    return np.nan_to_num(np.fmin(gaps[1:], gaps[:-1]))
+
+
+def _rounded(values: np.ndarray, known_to: np.ndarray) -> np.ndarray:
+    """Rounded to a power of two near half of what they are known to."""
+    quantum = 2.0 ** np.floor(np.log2(np.maximum(known_to / 2, 1e-12)))
     return np.rint(values / quantum) * quantum
 
 

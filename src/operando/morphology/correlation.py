@@ -50,9 +50,9 @@ def sample_around(volume: Volume, at: np.ndarray, half: float, grid: Grid, place
 def locate(template: np.ndarray, scene: np.ndarray, spacing: np.ndarray) -> Shift:
     """Shift (µm) of the template within the scene, both with whole voxels and the same centre.
 
-    The best whole shift of the normalised cross-correlation is refined by Gauss-Newton with brightness and
-    contrast free. The standard deviation follows from residual and gradient, with the noise taken as correlated over
-    eight voxels, and no better than a hundredth of a voxel.
+    The best whole shift of the normalised cross-correlation is refined by Gauss-Newton on the ball inside the
+    template, with brightness and contrast free. The standard deviation follows from residual and gradient, with the
+    noise taken as correlated over eight voxels, and no better than a hundredth of a voxel.
     """
     from skimage.feature import match_template
 
@@ -73,10 +73,11 @@ def refine(template: np.ndarray, scene: np.ndarray, start: np.ndarray) -> tuple[
 
     spline = ndimage.spline_filter(scene, order=3, mode="nearest")
     margin = (np.array(scene.shape) - np.array(template.shape)) / 2
-    index = np.indices(template.shape).reshape(3, -1) + margin[:, None]
-    slopes = np.stack([g.ravel() for g in np.gradient(template)], axis=1)
+    ball = _ball(template.shape)
+    index = np.indices(template.shape)[:, ball] + margin[:, None]
+    slopes = np.stack([g[ball] for g in np.gradient(template)], axis=1)
     shift, covariance = start.astype(float), np.zeros((3, 3))
-    values = template.ravel()
+    values = template[ball]
     for _ in range(30):
         sampled = ndimage.map_coordinates(spline, index + shift[:, None], order=3, prefilter=False, mode="nearest")
         design = np.column_stack([slopes, -sampled, np.ones_like(sampled)])
@@ -90,3 +91,10 @@ def refine(template: np.ndarray, scene: np.ndarray, start: np.ndarray) -> tuple[
             break
     final = ndimage.map_coordinates(spline, index + shift[:, None], order=3, prefilter=False, mode="nearest")
     return shift, np.sqrt(np.diag(covariance)), float(np.corrcoef(final, values)[0, 1])
+
+
+def _ball(shape: tuple[int, ...]) -> np.ndarray:
+    """Voxels within the largest ellipsoid of a box."""
+    middle = (np.array(shape) - 1) / 2
+    distance = [((np.arange(n) - m) / max(m, 0.5)) ** 2 for n, m in zip(shape, middle, strict=True)]
+    return np.asarray(distance[0][:, None, None] + distance[1][:, None] + distance[2] <= 1.0)

@@ -1,11 +1,12 @@
 """The inside of the bore as numbers and masks: a small frozen thing made from the ``Bore`` product."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from operando.model.products.morphology import Bore
 from operando.morphology.blocks import Grid
+from operando.morphology.rigid import Rigid
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class Inside:
     def axis_at(self, z: np.ndarray | float) -> np.ndarray:
         """Where the tube's axis passes a height (µm): y, x."""
         return self.centre[1:] + np.multiply.outer(np.asarray(z, float) - self.centre[0], self.slope)
+
+    def moved(self, motion: Rigid) -> "Inside":
+        """The bore where a scan shows it, after the cell's motion."""
+        ends = np.array([[z, *self.axis_at(z)] for z in (self.centre[0] - 1000.0, self.centre[0] + 1000.0)])
+        low, high = motion(ends)
+        slope = (high - low)[1:] / (high - low)[0]
+        return replace(self, centre=motion(self.centre), slope=slope)
 
     def mask(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Which voxels of the rows ``z`` lie inside bore and field; bool (z, y, x)."""

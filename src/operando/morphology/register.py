@@ -65,16 +65,28 @@ def register(volume: Volume, first: First[Volume], bore: Bore, params: RegisterP
     coarse = binned_grid(grid, factor)
     inside = Inside.of(bore, grid)
     usable, warnings = region(fixed, moving, coarse, inside, params)
-    if inside.has_tube and params.region != "everything":
-        fixed, moving = (without_rings(image, coarse, inside) for image in (fixed, moving))
     before = correlation(fixed, moving, usable, coarse, Rigid(centre=coarse.middle))
     if np.array_equal(fixed, moving):
         found = Alignment(Rigid(centre=coarse.middle), 1.0, np.zeros((7, 7)), np.zeros((6, 0)))
     else:
-        found = _with_prior(align(fixed, moving, usable, coarse, Settings(points=params.points)), coarse, params)
+        found = _solve(fixed, moving, usable, coarse, inside, params)
         warnings += sentences(found, coarse)
     after = correlation(fixed, moving, usable, coarse, found.motion)
     return _pack(found, grid, before, after, warnings)
+
+
+def _solve(
+    fixed: np.ndarray, moving: np.ndarray, usable: np.ndarray, grid: Grid, inside: Inside, params: RegisterParameters
+) -> Alignment:
+    """Align, with rings about the tube's axis taken away: in the later scan first about the old, then the new axis."""
+    settings = Settings(points=params.points)
+    if not inside.has_tube or params.region == "everything":
+        return _with_prior(align(fixed, moving, usable, grid, settings), grid, params)
+    plain = without_rings(fixed, grid, inside)
+    found = align(plain, without_rings(moving, grid, inside), usable, grid, settings)
+    for _ in range(2):
+        found = align(plain, without_rings(moving, grid, inside.moved(found.motion)), usable, grid, settings)
+    return _with_prior(found, grid, params)
 
 
 def _with_prior(found: Alignment, grid: Grid, params: RegisterParameters) -> Alignment:

@@ -118,9 +118,10 @@ def particle(
     """Distance of a particle to the outer face of the first scan's last row, µm."""
     at = np.array(item.at_um)
     reach = item.radius_um * (1 + params.search)
-    template = sample_around(first, at, 1.5 * item.radius_um, grid, None)
-    centroid = blob_centroid(template.values, template.offsets, item.radius_um) + at
-    scene = sample_around(volume, at, 1.5 * item.radius_um + reach, grid, place)
+    around = sample_around(first, at, 1.5 * item.radius_um, grid, None)
+    centroid = blob_centroid(around.values, around.offsets, item.radius_um) + at
+    template = sample_around(first, at, 1.2 * item.radius_um, grid, None)
+    scene = sample_around(volume, at, 1.2 * item.radius_um + reach, grid, place)
     shift = locate(template.values, scene.values, grid.spacing)
     position = centroid + shift.shift
     face = grid.origin[0] + grid.spacing[0] * (grid.shape[0] - 0.5)

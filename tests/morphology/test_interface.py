@@ -1,0 +1,123 @@
+"""The surface, what opened before it, and the lengths that people follow."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import xarray as xr
+from cells import PHASES, VOXEL, Cell, as_volume, with_change
+
+from operando.model.configuration import Track
+from operando.morphology.bore import bore
+from operando.morphology.classify import classify
+from operando.morphology.components import connected
+from operando.morphology.histogram import histogram
+from operando.morphology.interface import interface
+from operando.morphology.phase_volumes import phase_volumes
+from operando.morphology.roles import Roles
+from operando.morphology.segment import segment
+from operando.morphology.track import track
+from operando.morphology.triangles import triangle_areas
+
+CELL = Cell(gap=7.0, gap_radius=14.0, bump=6.0, gap_at=(36.0, 36.0))
+
+
+def _measure(cell: Cell, noise: float = 0.15) -> dict[str, xr.Dataset]:
+    volume = cell.volume(noise=noise, seed=4)
+    tube = bore(volume, 2 * cell.bore * VOXEL / 1000)
+    classes = classify([histogram(volume, tube, None)])
+    labels = segment(volume, tube, classes)
+    first = phase_volumes(labels, tube, classes)
+    return {
+        "volume": volume,
+        "bore": tube,
+        "classes": classes,
+        "labels": labels,
+        "surface": interface(labels, tube, classes, first),
+    }
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, xr.Dataset]:
+    return _measure(CELL)
+
+
+def test_height_is_that_of_the_surface(seen: dict[str, xr.Dataset]) -> None:
+    inside = CELL.inside() & (np.hypot(*(np.indices(CELL.shape[1:]) - 35.5)) < CELL.bore - 3)
+    error = (seen["surface"]["height"].values / VOXEL - CELL.height())[inside]
+    assert abs(np.nanmedian(error)) < 0.1
+    assert np.nanstd(error) < 0.4
+    assert int(seen["surface"]["facing"]) == 1
+
+
+def test_cavity_and_its_share_of_the_surface(seen: dict[str, xr.Dataset]) -> None:
+    surface = seen["surface"]
+    truth = CELL.gap_map()[CELL.inside()]
+    assert float(surface["cavity_volume"]) / VOXEL**3 == pytest.approx(truth.sum(), rel=0.05)
+    assert float(surface["contact_loss"]) == pytest.approx(np.mean(truth > 1), abs=0.03)
+
+
+def test_upside_down_cell_measures_the_same(seen: dict[str, xr.Dataset]) -> None:
+    other = _measure(with_change(CELL, flipped=True))["surface"]
+    assert int(other["facing"]) == -1
+    for name in ("contact_area", "contact_loss", "cavity_volume", "roughness"):
+        assert float(other[name]) == pytest.approx(float(seen["surface"][name]), rel=0.05)
+
+
+def test_nothing_to_measure_without_an_electrolyte() -> None:
+    volume = as_volume(np.where(np.indices((12, 20, 20))[0] < 6, 90.0, 130.0).astype(np.float32))
+    tube = bore(volume)
+    classes = classify([histogram(volume, tube, None)], ("void", "concrete"))
+    labels = segment(volume, tube, classes, phases=("void", "concrete"))
+    first = phase_volumes(labels, tube, classes, phases=("void", "concrete"))
+    surface = interface(labels, tube, classes, first, ("void", "concrete"))
+    assert np.isnan(surface["contact_area"])
+    assert surface.attrs["warnings"]
+
+
+def test_protrusion_and_particle_as_drawn_in_the_paper() -> None:
+    before = Cell(bump=3.0, particle=(38.0, 30.0, 44.0))
+    after = with_change(before, bump=9.0, particle=(35.6, 30.0, 44.0))
+    one, two = _measure(before), _measure(after)
+    tracks = (
+        Track(name="bump", kind="protrusion", at_um=(0, 35.5 * VOXEL, 35.5 * VOXEL), radius_um=12 * VOXEL),
+        Track(name="speck", kind="particle", at_um=(38 * VOXEL, 30 * VOXEL, 44 * VOXEL), radius_um=5 * VOXEL),
+    )
+    found = track(
+        two["volume"], one["volume"], two["surface"], one["surface"], one["bore"], one["classes"], None, tracks
+    )
+    middle = np.hypot(*(np.indices(after.shape[1:]) - 35.5))
+    truth = np.percentile(after.height()[middle <= 12], 99) - np.median(after.height()[(middle > 12) & (middle <= 18)])
+    assert float(found["length"][0]) / VOXEL == pytest.approx(truth, abs=0.5)
+    assert float(found["length"][1]) / VOXEL == pytest.approx(47.5 - 35.6, abs=0.15)
+    assert found["length_low"][0] < truth * VOXEL < found["length_high"][0]
+
+
+def test_no_tracks_are_no_error(seen: dict[str, xr.Dataset]) -> None:
+    found = track(seen["volume"], seen["volume"], seen["surface"], seen["surface"], seen["bore"], seen["classes"])
+    assert found.sizes["track"] == 0
+
+
+def test_parts_do_not_depend_on_the_blocks() -> None:
+    mask = np.random.default_rng(5).random((24, 16, 16)) < 0.32
+    whole = connected(lambda a, b: mask[a:b], 24, 24)
+    for length in (1, 5, 7):
+        parts = connected(lambda a, b: mask[a:b], 24, length)
+        assert sorted(parts.size[1:]) == sorted(whole.size[1:])
+        numbers = np.concatenate([block for _, _, block in parts.blocks()])
+        assert np.array_equal(np.bincount(numbers.ravel())[1:], parts.size[1:])
+        assert np.array_equal(parts.rows(3, 11), numbers[3:11])
+
+
+def test_tilted_plane_has_its_area() -> None:
+    y, x = np.indices((5, 6))
+    areas, _ = triangle_areas(0.5 * y + 0.25 * x, np.array([1.0, 1.0]))
+    assert areas.sum() == pytest.approx(20 * np.sqrt(1 + 0.5**2 + 0.25**2))
+
+
+def test_every_order_of_phases_has_an_anode() -> None:
+    for names in product(("void", "electrolyte", "anode", "a", "b"), repeat=2):
+        roles = Roles.of(names)
+        assert 1 <= roles.anode <= 2
+        assert roles.void != roles.anode
+    assert Roles.of(PHASES) == Roles(1, 2, 3)
