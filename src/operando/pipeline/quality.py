@@ -252,7 +252,8 @@ def quick_look(path: Path, name: str, configuration: Configuration) -> QuickLook
     low, high = (float(v) for v in np.quantile(plane, [0.002, 0.998]))
     key, counts = scan["image_key"].values, scan["counts"].isel(row=row)
     level = {kind: _mean(counts, key == kind) for kind in (FLAT, DARK)}
-    noise = 1.4826 * float(np.median(np.abs(np.diff(plane, axis=1)))) / np.sqrt(2)
+    inner = plane[plane.shape[0] // 4 : -plane.shape[0] // 4, plane.shape[1] // 4 : -plane.shape[1] // 4]
+    noise = 1.4826 * float(np.median(np.abs(np.diff(inner, axis=1)))) / np.sqrt(2)
     scaled = np.rint(255 * np.clip((plane - low) / max(high - low, 1e-12), 0, 1)).astype(np.uint8)
     ratio = (high - low) / noise if noise > 0 else float("nan")
     return QuickLook(name, scaled, low, high, volume.attrs["units"], centre, level[FLAT] - level[DARK], float(ratio))

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 STATE_FILE = "live.json"
 PATIENCE_S = 15.0
 """Whole files wait this long for others that are still being written."""
+LOOK_EVERY_S = 2.0
+"""Looking costs little: it is done at least this often, whatever the time between runs."""
 MOST_QUICK_LOOKS = 3
 """Scans that may wait for a quick look; of more only the newest are looked at."""
 HDF5_MARK = b"\x89HDF\r\n\x1a\n"
@@ -248,6 +251,7 @@ class _Follower:
     # ---- looking ------------------------------------------------------------------------------------------
 
     def _look_for_ever(self) -> None:
+        import_module("operando.tomography.scan")  # what a quick look needs is there before the first scan
         pause = 0.0
         while not self._stop.wait(pause):
             try:
@@ -257,7 +261,7 @@ class _Follower:
                 self._quick_looks(self._without_volume(new), configuration)
             except (OperandoError, OSError) as error:
                 log.warning("%s", error)
-            pause = min(self.every, 1.0) if self.arrivals.waiting else self.every
+            pause = min(self.every, 1.0 if self.arrivals.waiting else LOOK_EVERY_S)
 
     def _without_volume(self, new: list[Path]) -> list[Path]:
         """Scans that have no volume yet: after a restart most have."""
