@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from made import Phase, expected, read, spectrum
 
+from operando.diffraction.calibrate import calibrate
 from operando.diffraction.dead_time import DeadTimeScale, offset_per_dead_time
-from operando.diffraction.reference import calibrate_with, load, save
+from operando.diffraction.reference import calibrate_with
+from operando.diffraction.saved import load, save
 from operando.materials.catalogue import load as material
 from operando.model.errors import BrokenFileError
 
@@ -46,6 +48,10 @@ def test_a_calibration_comes_back_from_disk(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again[name].values, calibration[name].values)
     assert again.attrs["powder"] == "Al2O3"
     assert again.attrs["operator"] == "somebody"
+    series = spectrum(alumina(4), 1)
+    np.testing.assert_array_equal(calibrate(series, None, None, str(file))["two_theta"], calibration["two_theta"])
+    with pytest.raises(BrokenFileError, match="it has 2 elements, the spectra have 1"):
+        calibrate(spectrum(alumina(4)[:1]), None, None, str(file))
     file.write_text("{}")
     with pytest.raises(BrokenFileError, match="no saved calibration"):
         load(file)

@@ -1,6 +1,7 @@
 """Step ``calibrate``: energy scale, diffraction angle, good elements and resolution that the series shares."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -8,7 +9,8 @@ import xarray as xr
 
 from operando.diffraction.corrections import corrected, why_unusable
 from operando.diffraction.element import GERMANIUM_RESOLUTION, FitParameters, fit_spectrum
-from operando.model.errors import ConfigurationError
+from operando.diffraction.saved import load
+from operando.model.errors import BrokenFileError, ConfigurationError
 from operando.model.material import Material
 from operando.model.products.diffraction import CALIBRATION, Calibration
 from operando.model.products.raw import Spectrum
@@ -17,21 +19,42 @@ from operando.model.step import First, Setting, step
 _FIRST_GUESS_DOUBT = 0.7
 
 
-@step(version=1)
+@step(version=2)
 def calibrate(
     spectrum: First[Spectrum],
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
     two_theta_deg: Annotated[float | None, Setting("diffraction.two_theta_deg")],
+    saved: Annotated[str | None, Setting("diffraction.calibration")] = None,
 ) -> Calibration:
     """Take the file's energy scale and angle, find dead elements, and measure the resolution on the first spectrum.
 
-    The file's 2θ goes first, ``two_theta_deg`` fills in. Raises ``ConfigurationError`` where neither is known.
+    The file's 2θ goes first, ``two_theta_deg`` fills in; a ``saved`` calibration (JSON) replaces both.
+    Raises ``ConfigurationError`` where neither is known.
     """
+    if saved is not None:
+        return from_saved(spectrum, Path(saved))
     start = from_file(spectrum, two_theta_deg)
     if not phases or not start["good"].values.any():
         return start
     return start.assign(
         resolution=(("element", "term"), measured_resolution(spectrum, start, phases), {"units": "keV"})
+    )
+
+
+def from_saved(spectrum: xr.Dataset, path: Path) -> xr.Dataset:
+    """A saved calibration, with the elements of this series that are dead marked as such."""
+    kept = load(path)
+    counts = np.asarray(spectrum["counts"].values, float)
+    if kept.sizes["element"] != len(counts):
+        raise BrokenFileError(
+            path, f"it has {kept.sizes['element']} elements, the spectra have {len(counts)}", "give the right one"
+        )
+    dead = np.array([why_unusable(one).startswith("dead") for one in counts])
+    good = kept["good"].values & ~dead
+    reason = np.where(dead, "dead, it has no counts", kept["reason"].values.astype(str))
+    said = [f"{path.name}: element {e} is not used: {reason[e]}" for e in np.flatnonzero(~good)]
+    return kept.assign(good=(("element",), good, kept["good"].attrs), reason=(("element",), reason)).assign_attrs(
+        warnings=said
     )
 
 

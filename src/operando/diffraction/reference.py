@@ -1,10 +1,4 @@
-"""The diffraction angle of every element from a reference powder, and calibrations kept on disk."""
-
-import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+"""The diffraction angle of every element from a reference powder."""
 
 import numpy as np
 import xarray as xr
@@ -15,11 +9,8 @@ from operando.diffraction.element import ElementFit, FitParameters, fit_spectrum
 from operando.diffraction.merge import measured
 from operando.materials.structure import at_temperature
 from operando.model.contract import warnings_of
-from operando.model.errors import BrokenFileError
 from operando.model.material import Material
 from operando.model.products.diffraction import CALIBRATION
-
-_VARIABLES = ("energy_coefficients", "two_theta", "two_theta_std", "good", "resolution", "reason")
 
 
 def calibrate_with(
@@ -77,28 +68,3 @@ def _corrected_angle(two_theta_deg: float, one: ElementFit, cell_doubt: float) -
     corrected_theta = np.arcsin(np.sin(theta) * (1.0 + common))
     std = np.tan(theta) * np.sqrt(variance * misfit + cell_doubt**2)
     return float(np.degrees(2.0 * corrected_theta)), float(np.degrees(2.0 * std))
-
-
-def save(calibration: xr.Dataset, path: Path, provenance: Mapping[str, Any] | None = None) -> None:
-    """Write a calibration as JSON, with where it comes from."""
-    content = {
-        "format": "operando calibration 1",
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "from": {**{key: value for key, value in calibration.attrs.items() if key != "warnings"}, **(provenance or {})},
-        **{name: calibration[name].values.tolist() for name in _VARIABLES},
-    }
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-def load(path: Path) -> xr.Dataset:
-    """Read a saved calibration. Raises ``BrokenFileError`` for anything else."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        arrays: dict[str, Any] = {name: np.array(content[name]) for name in _VARIABLES}
-    except OSError as error:
-        raise BrokenFileError(path, f"it can't be read ({error.strerror})", "correct the path") from None
-    except (ValueError, KeyError, TypeError):
-        raise BrokenFileError(
-            path, "it is no saved calibration", "save one with operando.diffraction.reference.save"
-        ) from None
-    return CALIBRATION.new(attrs=dict(content["from"]), **arrays)
