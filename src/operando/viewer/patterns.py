@@ -12,6 +12,8 @@ from operando.viewer.packing import pack
 from operando.viewer.reader import Reader
 
 BINS = 900
+ROUND = 0.05
+"""The axis ends at multiples of this, Å, so that one more spectrum does not shift it."""
 TICKS = 24
 FWHM_PER_STD = 2.3548200450309493
 STRONGEST = 0.998
@@ -42,7 +44,7 @@ def _axis(reader: Reader) -> tuple[np.ndarray, list[Line]]:
     def make() -> tuple[np.ndarray, list[Line]]:
         lines = known_lines(reader.results)
         low, high = spacing_range(lines) if lines else _whole_range(reader.results)
-        return np.linspace(low, high, BINS + 1), lines
+        return np.linspace(np.floor(low / ROUND) * ROUND, np.ceil(high / ROUND) * ROUND, BINS + 1), lines
 
     return reader.of_revision("axis", make)
 

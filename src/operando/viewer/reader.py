@@ -14,6 +14,8 @@ from operando.viewer.packing import pack, plain
 
 T = TypeVar("T")
 
+MOST_REMEMBERED = 5000
+
 WATCHED = ("index.jsonl", "frames.json", "summary.json", "display/catalogue.json")
 
 
@@ -74,9 +76,12 @@ class Reader:
 
     def remembered(self, key: Any, make: Callable[[], T]) -> T:
         """Something worked out once, since ``key`` holds the digests of all it depends on."""
-        if key not in self._remembered:
-            self._remembered[key] = make()
-        value: T = self._remembered[key]
+        if len(self._remembered) > MOST_REMEMBERED:
+            self._remembered = {}
+        kept = self._remembered
+        if key not in kept:
+            kept[key] = make()
+        value: T = kept[key]
         return value
 
 

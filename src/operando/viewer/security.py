@@ -39,7 +39,7 @@ class Guard:
     """Checks host, method, size and token of every request before the application sees it.
 
     ``hosts`` are the values of the Host header that are served (against DNS rebinding). The token comes once in the
-    address, then in a cookie that scripts can't read and other sites can't send. With ``hosts`` empty any is served.
+    address, then in a cookie that scripts can't read and other sites can't send.
     """
 
     def __init__(self, application: Application, token: str, hosts: frozenset[str], cookie: str) -> None:
@@ -60,7 +60,7 @@ class Guard:
         await self.application(scope, receive, self._with_headers(scope, send))
 
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> tuple[int, str] | None:
-        if self.hosts and headers.get(b"host", "").lower() not in self.hosts:
+        if headers.get(b"host", "").lower() not in self.hosts:
             return 421, "This server does not answer to that name."
         if scope["method"] not in {"GET", "HEAD"}:
             return 405, "This server only reads."

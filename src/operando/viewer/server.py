@@ -89,8 +89,17 @@ def _names(host: str, port: int) -> frozenset[str]:
     """Host headers that are answered: this machine's names only, so that no foreign page can pose as one."""
     names = {"localhost", "127.0.0.1", "[::1]"}
     if host not in LOOPBACK:
-        names |= {host.lower(), _reachable(host).lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+        names |= {host.lower(), _reachable(host).lower(), socket.getfqdn().lower(), *_own_addresses()}
     return frozenset(f"{name}:{port}" for name in names)
+
+
+def _own_addresses() -> list[str]:
+    """Name and addresses of this machine."""
+    name = socket.gethostname()
+    try:
+        return [name.lower(), *socket.gethostbyname_ex(name)[2]]
+    except OSError:
+        return [name.lower()]
 
 
 def _reachable(host: str) -> str:
