@@ -27,7 +27,7 @@ class ContactParams(Parameters):
 DEFAULTS = ContactParams()
 
 
-@step(version=1)
+@step(version=2)
 def contact(
     scan_timeline: ScanTimeline,
     interfaces: Series[Interface],
@@ -38,14 +38,17 @@ def contact(
 
     ``exponent`` is the median slope of log R against log A with its 95 % interval (Theil and Sen; Sen 1968,
     https://doi.org/10.1080/01621459.1968.10480934): −1 if the contact is all of the resistance, 0 if it does not
-    matter; NaN with fewer than five points. Only jumps read after a similar delay are compared.
+    matter; NaN with fewer than five points or areas that can't be told apart. Only jumps read after a similar delay
+    are compared.
     """
     areas = _areas(scan_timeline, interfaces)
     rows = _pairs(scan_timeline, areas, resistances, params.longest_lag_s)
     scans = [row[0] for row in rows]
     bounds = np.array([areas[scan] for scan in scans], float).reshape(len(rows), 3)
     found = resistances.isel(jump=[row[1] for row in rows])
-    low, middle, high = exponent(bounds[:, 0], found["resistance"].values)
+    told_apart = len(rows) > 0 and np.ptp(bounds[:, 0]) > np.median(bounds[:, 2] - bounds[:, 1])
+    nothing = (float("nan"),) * 3
+    low, middle, high = exponent(bounds[:, 0], found["resistance"].values) if told_apart else nothing
     return CONTACT.new(
         scan=np.array(scans, int),
         contact_area=bounds[:, 0],

@@ -31,7 +31,7 @@ class Found:
     when: Posterior
 
 
-@step(version=1)
+@step(version=2)
 def events(
     scan_timeline: ScanTimeline | None = None,
     interfaces: Series[Interface] | None = None,
@@ -223,6 +223,8 @@ def _sentence(
 
 
 def _step_at(protocol: xr.Dataset, time: np.datetime64) -> list[str]:
+    """The step that holds an instant; what happens as one step ends belongs to the next."""
+    time = time + np.timedelta64(1, "s")
     inside = np.flatnonzero((protocol["start"].values <= time) & (time <= protocol["end"].values))
     if not inside.size:
         return []

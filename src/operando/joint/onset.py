@@ -30,8 +30,9 @@ class Posterior:
         return self.quantile(0.5)
 
     def quantile(self, probability: float) -> float:
-        """The instant before which it happened with this probability."""
-        return float(np.interp(probability, np.cumsum(self.weight), self.seconds))
+        """The first instant by which it had happened with this probability."""
+        place = int(np.searchsorted(np.cumsum(self.weight), probability * (1 - 1e-12)))
+        return float(self.seconds[min(place, self.seconds.size - 1)])
 
 
 def uniform(low: float, high: float) -> Posterior:
