@@ -6,7 +6,7 @@ import xarray as xr
 from phantoms import disc, scan_of, sinogram
 
 from operando.model.errors import BrokenFileError, ConfigurationError, OperandoError
-from operando.tomography import reconstruct_sinograms
+from operando.tomography import reconstruct_scan, reconstruct_sinograms
 from operando.tomography.centre import estimate_centre
 from operando.tomography.linearise import LineariseParameters, linearise
 from operando.tomography.normalise import NormaliseParameters, normalise
@@ -35,8 +35,22 @@ def test_a_scan_without_flats_or_projections_is_refused(scan: xr.Dataset) -> Non
 def test_flats_that_are_zero_are_refused(scan: xr.Dataset) -> None:
     counts = scan["counts"].values.copy()
     counts[scan["image_key"].values == 1] = 0
-    with pytest.raises(BrokenFileError, match="flat fields are not above its dark fields"):
-        normalise(scan.assign(counts=scan["counts"].copy(data=counts)), None, NormaliseParameters())
+    broken = scan.assign(counts=scan["counts"].copy(data=counts))
+    with pytest.raises(BrokenFileError, match=r"scan_0001.nxs: its flat fields are not above its dark fields"):
+        reconstruct_scan(broken)
+    dark = normalise(broken, None, NormaliseParameters())
+    assert dark["starved"].values.all()
+    assert np.isfinite(linearise(dark, None, LineariseParameters())["attenuation"].values).all()
+
+
+def test_rows_behind_the_slits_are_flagged_and_the_others_come_through(scan: xr.Dataset) -> None:
+    counts = scan["counts"].values.copy()
+    counts[:, 0] = 100
+    found = normalise(scan.assign(counts=scan["counts"].copy(data=counts)), None, NormaliseParameters())
+    assert found["starved"].values[:, 0].all()
+    assert not found["starved"].values[:, 1:].any()
+    assert "no beam" in found.attrs["warnings"][0]
+    assert np.isfinite(linearise(found, None, LineariseParameters())["attenuation"].values).all()
 
 
 def test_missing_angles_are_refused(scan: xr.Dataset) -> None:

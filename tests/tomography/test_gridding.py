@@ -44,6 +44,16 @@ def test_equals_direct_back_projection(size: int, centre: float) -> None:
     )
 
 
+def test_shepp_logan_is_no_worse_than_exact_back_projection() -> None:
+    size, angles = 256, half_turn(256)
+    shapes = shepp_logan(size)
+    data = sinogram(shapes, angles, size, 127.5)[None].astype(np.float32)
+    truth, inside = image(shapes, size), radius_map(size) < 0.45 * size
+    fast, direct = (f(data, angles, 127.5)[0] for f in (reconstruct_sinograms, backproject))
+    error = [np.sqrt(np.mean((found - truth)[inside] ** 2)) for found in (fast, direct)]
+    assert error[0] <= error[1]
+
+
 @pytest.mark.parametrize("name", ["ramp", "shepp-logan", "hann", "parzen", "butterworth", "cosine", "hamming"])
 def test_filters_keep_the_grey_values(name: str) -> None:
     angles = half_turn(200)

@@ -80,7 +80,7 @@ def groups_of(indices: np.ndarray) -> list[np.ndarray]:
 
 
 def open_beam(scan: xr.Dataset, faulty_share: float) -> Open:
-    """Read flats and darks of these rows. Raises ``BrokenFileError`` where there are none or they are zero."""
+    """Read flats and darks of these rows. Raises ``BrokenFileError`` where there are none."""
     file = file_of(scan)
     flats = select(scan, FLAT)
     if select(scan, PROJECTION).size == 0:
@@ -98,8 +98,6 @@ def open_beam(scan: xr.Dataset, faulty_share: float) -> Open:
         gains.append(_gain(raw, dark_std))
     stack = np.stack(images)
     faulty = faulty_pixels(stack, faulty_share)
-    if faulty.all():
-        raise BrokenFileError(file, "its flat fields are not above its dark fields", "check the shutter or image_key")
     gain = np.nanmedian(np.stack(gains), axis=0) if np.isfinite(gains).any() else np.full(len(dark_std), np.nan)
     return Open(stack, np.array([time[g].mean() for g in groups]), dark, dark_std, gain, faulty)
 
@@ -147,7 +145,6 @@ def faulty_pixels(images: np.ndarray, share: float) -> np.ndarray:
     """Pixels that see less than ``share`` or more than 1 / ``share`` of their row's usual open beam, or NaN."""
     faulty = ~np.isfinite(images).all(0)
     for image in images:
-        usual = np.nanmedian(np.where(image > 0, image, np.nan), axis=1, keepdims=True) if (image > 0).any() else 0.0
-        usual = np.nan_to_num(usual)
+        usual = np.array([np.median(row[row > 0]) if (row > 0).any() else 0.0 for row in image])[:, None]
         faulty |= ~((image > share * usual) & (image * share < usual))
     return faulty

@@ -4,11 +4,12 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from operando.model.errors import BrokenFileError
 from operando.model.parameters import Parameters
 from operando.model.products.raw import PROJECTION, Scan
 from operando.model.products.tomography import GLARE, Glare
 from operando.model.step import step
-from operando.tomography._frames import frames, open_beam, ring_current, select
+from operando.tomography._frames import file_of, frames, open_beam, ring_current, select
 from operando.tomography.veil import binned, cells, interpolated, spread
 
 HIGHEST = 0.03
@@ -72,6 +73,9 @@ def sampled(scan: xr.Dataset, params: GlareParameters) -> tuple[np.ndarray, np.n
     projections = select(scan, PROJECTION)
     chosen = np.unique(np.linspace(0, len(projections) - 1, params.projections).round().astype(int))
     beam = open_beam(scan, 0.1)
+    if beam.faulty.all():
+        found = "its flat fields are not above its dark fields"
+        raise BrokenFileError(file_of(scan), found, "check the shutter or image_key")
     mean, current = beam.images.mean(0), ring_current(scan)
     pixel = float(scan["pixel_size"]) if "pixel_size" in scan else None
     radius = None if pixel is None or params.radius_um is None else params.radius_um / pixel

@@ -93,7 +93,7 @@ def dark_noise(beam: Open, glare: float) -> np.ndarray:
     shot = np.nan_to_num(beam.gain)[:, None] * glare * np.maximum(mean, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         noise = np.sqrt(beam.dark_std[:, None] ** 2 + shot) / mean
-    usual = np.nanmedian(np.where(beam.faulty, np.nan, noise))
+    usual = np.median(noise[~beam.faulty]) if not beam.faulty.all() else 1.0
     return np.where(beam.faulty | ~np.isfinite(noise), usual, noise)
 
 
@@ -159,7 +159,12 @@ def _mend(
     from operando.tomography._normalise_kernels import bridge, bridge_frames, remove_zingers
 
     said = []
-    if beam.faulty.any():
+    dark = beam.faulty.all(1)
+    if dark.any():
+        transmission[:, dark] = 0
+        starved[:, dark] = True
+        said.append("Some rows have no beam (slits?); all their rays are flagged as starved.")
+    if beam.faulty[~dark].any():
         bridge(transmission, beam.faulty)
         said.append("Dead or hot pixels were bridged from their neighbours in the row.")
     lost = bridge_frames(transmission, starved) if lost else 0
