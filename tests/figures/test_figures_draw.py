@@ -5,11 +5,14 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import xarray as xr
 from fake_source import ALL, CYCLER, DIFFRACTION, TOMOGRAPHY, FakeSource
 from problems import problems
 
 from operando.figures import catalogue, save, script
+from operando.figures.movie_stage import prepare
 from operando.figures.reading import NothingToDrawError
 from operando.model.errors import ConfigurationError
 
@@ -94,3 +97,28 @@ def test_reference_page_lists_every_figure_with_its_options() -> None:
     for name in catalogue.names():
         options = ", ".join(f"`{key}={value!r}`" for key, value in catalogue.options(name).items()) or "none"
         assert f"| `{name}` | {catalogue.describe(name)} | {options} |" in page
+
+
+class YearsApart(FakeSource):
+    """Spectra of another year, as when files of different experiments are put together."""
+
+    def table(self, product: str) -> xr.Dataset | None:
+        table = super().table(product)
+        if product != "spectrum_timeline" or table is None:
+            return table
+        years = np.timedelta64(5 * 365, "D")
+        return table.assign(start=table["start"] + years, end=table["end"] + years)
+
+
+def test_instruments_years_apart_get_an_axis_each() -> None:
+    figure = catalogue.draw("overview", YearsApart())
+    assert problems(figure) == []
+    timed = [axes for axes in figure.axes if "since the instrument's first" in axes.get_xlabel()]
+    assert len(timed) == 4
+    assert all(np.ptp(axes.get_xlim()) < 100 for axes in timed)
+
+
+def test_movie_of_instruments_years_apart_follows_the_scans() -> None:
+    stage = prepare(YearsApart())
+    assert [moment.scan for moment in stage.moments] == FakeSource().frames("volume")
+    assert problems(stage.figure) == []

@@ -50,18 +50,6 @@ def vertical_cut(source: Source, scan: int, window: Window) -> Cut | None:
     return Cut(image, _extent(z[rows] - shift[0], x[columns] - shift[2]))
 
 
-def label_cut(source: Source, scan: int, window: Window) -> Cut | None:
-    """The same plane of the labels, which are in the first scan's frame already."""
-    labels = source.labels(scan)
-    if labels is None:
-        return None
-    z, y, x = (labels[name].values for name in ("z", "y", "x"))
-    middle = (y[0] + y[-1]) / 2 if window.y is None else window.y
-    rows, columns = _inside(z, window.z, 0.0), _inside(x, window.x, 0.0)
-    image = labels["label"].isel(y=int(np.abs(y - middle).argmin()), z=rows, x=columns).values
-    return Cut(image, _extent(z[rows], x[columns]))
-
-
 def translation(source: Source, scan: int) -> np.ndarray:
     """Translation of the cell in this scan (z, y, x) in µm, zero where it was not measured."""
     motions = source.table("motions")

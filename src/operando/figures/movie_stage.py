@@ -66,7 +66,7 @@ def prepare(source: Source) -> Stage:
     """Draw what does not move."""
     from matplotlib.figure import Figure
 
-    axis = time_axis(source)
+    axis = _one_axis(source)
     moments = _moments(source, axis)
     if not moments:
         raise NothingToDrawError("The movie has nothing to show: no scan, spectrum or cycler file is done.")
@@ -80,6 +80,20 @@ def prepare(source: Source) -> Stage:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
     return stage
+
+
+def _one_axis(source: Source) -> TimeAxis | None:
+    """All instruments' axis; the first one's that has any, where they lie too far apart for one movie."""
+    axis = time_axis(source)
+    if axis is None or axis.shared:
+        return axis
+    return next(found for name in ("scan", "cell", "spectrum") if (found := time_axis(source, name)) is not None)
+
+
+def _seen(stage: Stage, x: np.ndarray) -> bool:
+    """Whether anything lies on the axis that is shown."""
+    low, high = stage.axis.limits if stage.axis is not None else (-np.inf, np.inf)
+    return bool(((x >= low) & (x <= high)).any())
 
 
 def _moments(source: Source, axis: TimeAxis | None) -> list[Moment]:
@@ -171,7 +185,7 @@ def _diffraction(stage: Stage) -> Drawer | None:
     if found is None:
         return None
     x = _along(stage, "spectrum", found.frames.tolist())
-    if not np.isfinite(x).any():
+    if not _seen(stage, x):
         return None
 
     def draw(axes: "Axes") -> None:
@@ -186,6 +200,8 @@ def _cell(stage: Stage) -> Drawer | None:
     if curve is None or axis is None:
         return None
     hours = axis.hours(curve["time"].values)
+    if not _seen(stage, hours):
+        return None
 
     def draw(axes: "Axes") -> None:
         right = voltage_and_current(axes, curve, axis)
@@ -205,7 +221,7 @@ def _sizes(stage: Stage) -> Drawer | None:
     if table is None:
         return None
     x = _along(stage, "scan", table["scan"].values.tolist())
-    if not np.isfinite(x).any():
+    if not _seen(stage, x):
         return None
 
     def draw(axes: "Axes") -> None:

@@ -59,10 +59,10 @@ def scale_bar(axes: "Axes", extent: Sequence[float], colour: str = "white") -> N
     )
     axes.annotate(
         length_text(length),
-        (end - length / 2, height),
+        (end, height),
         xytext=(0, 2.5),
         textcoords="offset points",
-        ha="center",
+        ha="right",
         va="bottom",
         color=colour,
         fontsize=6,
