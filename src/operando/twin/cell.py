@@ -15,6 +15,9 @@ from operando.model.errors import ConfigurationError
 from operando.twin.settings import Cell, Protrusion
 from operando.twin.substances import Anode, anode_substance
 
+_MARK_CONTRAST = 6.0
+"""Attenuation of a speck in the wall over that of the pressed electrolyte: specks of steel."""
+
 
 @dataclass(frozen=True)
 class Surfaces:
@@ -111,7 +114,7 @@ class TwinCell:
 
     @cached_property
     def marks(self) -> np.ndarray:
-        """Specks in the innermost wall, which never move; rows as those of the grains, three times as dense."""
+        """Specks in the innermost wall, which never move; rows as those of the grains."""
         given = self.settings
         if not given.marks or not given.walls:
             return np.zeros((0, 7))
@@ -122,7 +125,8 @@ class TwinCell:
         angle = generator.uniform(0, 2 * np.pi, given.marks)
         place = self.radius + given.walls[0].thickness_um / 2
         z = generator.uniform(self.lit_um[0], self.lit_um[1], given.marks)
-        columns = (z, place * np.sin(angle), place * np.cos(angle), radius, radius, radius, np.full(given.marks, 2.0))
+        contrast = np.full(given.marks, _MARK_CONTRAST)
+        columns = (z, place * np.sin(angle), place * np.cos(angle), radius, radius, radius, contrast)
         return np.stack(columns, axis=1)
 
     def _random_grains(self, taken: np.ndarray) -> np.ndarray:
