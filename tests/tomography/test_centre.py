@@ -10,7 +10,7 @@ from phantoms import disc, scan_of, sinogram
 from operando.model.products.raw import SCAN
 from operando.model.products.tomography import CENTRE
 from operando.tomography import reconstruct_scan
-from operando.tomography.centre import combined, estimate_centre
+from operando.tomography.centre import CentreParameters, combined, estimate_centre, find_centre
 from operando.tomography.centres import CentresParameters, centres
 from operando.tomography.scan import sinograms_of
 
@@ -113,3 +113,12 @@ def test_a_scan_of_nothing_says_so() -> None:
     angles = np.arange(60) * np.pi / 60
     with pytest.raises(OperandoError, match="no centre of rotation was found"):
         reconstruct_scan(scan_of(np.ones((60, 4, 64)), angles))
+
+
+def test_a_tilted_axis_is_noticed() -> None:
+    angles = np.arange(180) * np.pi / 180
+    data = np.stack([sinogram(shapes(128), angles, 128, 62 + 0.05 * row) for row in range(40)])
+    _, _, said = find_centre(lambda rows: data[rows], 40, angles, CentreParameters(rows=1), "s.nxs")
+    assert any("tilted by 50" in text or "tilted by 49" in text for text in said)
+    _, _, said = find_centre(lambda rows: data[:1].repeat(40, 0)[rows], 40, angles, CentreParameters(rows=1), "s.nxs")
+    assert said == []

@@ -13,6 +13,7 @@ from operando.model.products.tomography import CENTRE, Attenuation, Centre
 from operando.model.step import Setting, step
 from operando.tomography._frames import file_of
 from operando.tomography.angles import check_angles, coverage, is_full_turn
+from operando.tomography.tilt import estimate_tilt
 
 TAPER = 0.1
 """Share of the half width over which the window falls to 0: what it touches is no longer the same at all angles."""
@@ -65,15 +66,35 @@ def find_centre(
 
     Raises ``OperandoError`` where nothing in the field has an edge.
     """
-    blocks = (read(group).mean(0) for group in row_groups(rows, params))
-    estimates = [estimate_centre(block, angles, params.search, file) for block in blocks]
-    value, std, said = combined([estimate for estimate in estimates if estimate is not None])
+    found = []
+    for group in row_groups(rows, params):
+        estimate = estimate_centre(read(group).mean(0), angles, params.search, file)
+        if estimate is not None:
+            found.append(((group.start + group.stop - 1) / 2, *estimate))
+    value, std, said = combined([(centre, error) for _, centre, error in found])
     if not np.isfinite(value):
         raise OperandoError(
             f"{file}: no centre of rotation was found, nothing in the field has an edge; "
             "give tomography.centre in pixels."
         )
-    return value, std, said
+    return value, std, said + tilt_warning(np.array(found), rows)
+
+
+def tilt_warning(found: np.ndarray, rows: int) -> list[str]:
+    """A sentence where the centres (row, centre, std) of the groups drift by more than a pixel over the detector."""
+    if len(found) < 4:
+        return []
+    row, centres, stds = found.T
+    near = np.abs(centres - np.median(centres)) < 5 + 0.02 * rows
+    if near.sum() < 4:
+        return []
+    angle, std = estimate_tilt(row[near], centres[near], np.maximum(stds[near], LEAST_STD))
+    if abs(np.tan(angle)) * rows <= 1 or abs(angle) < 5 * std:
+        return []
+    return [
+        f"The axis of rotation is tilted by {1e3 * angle:.2f} mrad: its centre moves by "
+        f"{np.tan(angle) * rows:.1f} px from the first row to the last."
+    ]
 
 
 def row_groups(rows: int, params: CentreParameters) -> list[slice]:
