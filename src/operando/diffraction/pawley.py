@@ -130,7 +130,9 @@ def solve(problem: Problem, state: State, most: int = 40) -> Fit:
             converged = gained < _TOLERANCE and promised < 10.0 * _TOLERANCE and damping < 1e-2
         else:
             damping = max(damping, 1e-6) * 10.0
-    return _finish(problem, theta, current, objective, prior, movable & ~(theta <= lowest), (converged, iterations))
+    areas = np.arange(len(theta)) < problem.layout.groups
+    free = movable & (areas | (theta > lowest))
+    return _finish(problem, theta, current, objective, prior, free, (converged, iterations))
 
 
 def _movable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -206,7 +208,11 @@ def _inflation(pearson: float, freedom: int) -> float:
 
 
 def _covariance(information: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Inverse information of the free parameters; those on a bound get their own variance, given the others."""
+    """Inverse information of the free parameters; held ones get their own variance, given the others.
+
+    Areas count as free even where they ended at nothing: another draw of the counts would have lifted them, and
+    intervals that take them for known come out too narrow.
+    """
     covariance = np.zeros_like(information)
     inner = information[np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.diag(inner), 1e-300))
