@@ -36,12 +36,12 @@ def _volume_sentences(summary: Summary) -> list[str]:
         return []
     largest = max(entries, key=lambda entry: abs((entry["charge_mAh"] or {"value": 0.0})["value"]))
     seen = f"{_step_name(largest)}: the anode's volume changed by {quantity_text(largest['morphological_um3'])}"
-    ratios = [
-        f"{quantity_text(candidate['ratio'])} of what {reaction_text(candidate['reaction'])} would make"
-        for candidate in largest["candidates"]
-        if candidate["ratio"] is not None
-    ]
-    return [f"{seen}; that is {', or '.join(ratios)}." if ratios else f"{seen}."]
+    known = [candidate for candidate in largest["candidates"] if candidate["ratio"] is not None]
+    if not known:
+        return [f"{seen}."]
+    first = f"{quantity_text(known[0]['ratio'])} of what {reaction_text(known[0]['reaction'])} would make"
+    fitting = [reaction_text(one["reaction"]) for one in known if one["ratio"]["low"] <= 1 <= one["ratio"]["high"]]
+    return [f"{seen}, {first}. It fits {', or '.join(fitting) or 'no candidate reaction'}."]
 
 
 def _step_name(entry: Summary) -> str:
