@@ -15,7 +15,7 @@ from operando.model.products.joint import CONCLUSION, Balance, Conclusion
 from operando.model.step import Setting, step
 
 
-@step(version=1)
+@step(version=2)
 def conclusion(
     balance: Balance,
     presence: PhasePresence | None = None,

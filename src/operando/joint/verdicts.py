@@ -61,8 +61,19 @@ def _sentence(row: xr.Dataset, configured: str) -> str:
     verdict = f"compatible with {' or '.join(fitting)}" if fitting else "compatible with none of the candidates alone"
     return (
         f"{where}, {charge * 1e3:.3g} µAh changed the anode by {seen:.3g} µm³; seen over expected is {listed}; "
-        f"{verdict}{_hidden(row)}."
+        f"{verdict}{_missing(row, configured, fitting)}{_hidden(row)}."
     )
+
+
+def _missing(row: xr.Dataset, configured: str, fitting: list[str]) -> str:
+    """What the configured reaction leaves open, where it does not fit."""
+    low, value, high = (float(row[f"unaccounted{side}"]) for side in ("_low", "", "_high"))
+    if not configured or configured in fitting or not np.isfinite(value):
+        return ""
+    expected = float(row["electrochemical"].values[0])
+    short = value * expected > 0
+    reason = "side reaction, hidden void or unseen" if short else "more changed than the charge allows"
+    return f", {value:.2g} µm³ ({low:.2g} to {high:.2g}) unaccounted for {configured} ({reason})"
 
 
 def _where(row: xr.Dataset) -> str:
