@@ -201,7 +201,7 @@ def table(results: list[tuple[str, dict[str, float | str]]], options: argparse.N
     ours = next((float(r["seconds"]) for n, r in results if n == "operando, gridding" and "seconds" in r), float("nan"))
     for name, r in results:
         if "absent" in r:
-            lines.append(f"| {name} | not run: {r['absent']} | | | | |")
+            lines.append(f"| {name} | not run: {' '.join(str(r['absent']).split())} | | | | |")
         else:
             lines.append(
                 f"| {name} | {r['seconds']:.3f} | {float(r['seconds']) / ours:.1f} | {r['rmse']:.5f} | "
