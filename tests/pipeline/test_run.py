@@ -164,11 +164,13 @@ def test_a_scan_outside_the_record_gets_no_charge_and_a_sentence(raw: Path) -> N
     import h5py
 
     with h5py.File(raw / "raw" / "tomo" / "scan_0003.nxs", "r+") as file:
-        entry = next(iter(file.values()))
-        for name in ("start_time", "end_time"):
-            text = entry[name][()].decode()
-            del entry[name]
-            entry[name] = text.replace("2018", "2019")
+        for name in ("entry/start_time", "entry/end_time"):
+            text = file[name][()].decode()
+            del file[name]
+            file[name] = text.replace("2018", "2019")
+        frames = file["entry/instrument/detector"]
+        for name in ("start_time", "stop_time"):
+            frames[name].attrs["start"] = frames[name].attrs["start"].replace("2018", "2019")
     problems = [problem.text for problem in experiment.check(raw)]
     assert any("scan_0003.nxs" in text and "outside the cycler's record" in text for text in problems)
 

@@ -61,7 +61,12 @@ def _pairs(truth: dict[str, Any], measured: dict[str, Any]) -> Iterator[Row]:
             yield from _leaves(entry, there, _name(kind, entry))
 
 
-_KEYS = {"scans": ("file",), "spectra": ("file",), "cycles": ("cycle",), "volume_balance": ("cycle", "step")}
+_KEYS = {
+    "scans": ("file",),
+    "spectra": ("file",),
+    "cycles": ("cycle",),
+    "volume_balance": ("cycle", "step", "from_scan", "to_scan"),
+}
 """What identifies an entry of each list."""
 
 

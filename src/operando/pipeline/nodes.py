@@ -106,7 +106,7 @@ class Nodes:
         if not self.plan.provides(needed):
             return Resolved(None, None)
         if way == "series":
-            return self._series(node, needed.contract)
+            return self._series(needed)
         if way == "first":
             return self._first(needed)
         if way in {"before", "after"}:
@@ -155,7 +155,8 @@ class Nodes:
             raise BlockedError(f"{needed.contract.name} has no row for {node.frame}")
         return Resolved(row, content)
 
-    def _series(self, node: Node, contract: Contract) -> Resolved:
+    def _series(self, needed: Input) -> Resolved:
+        contract = needed.contract
         if contract.frame == "pair" and not self.pairs_known:
             pairs = self.nodes["pairs", WHOLE]
             if pairs.state in {"waiting", "running"}:
@@ -165,6 +166,8 @@ class Nodes:
             self._settled(contract, frame)
         found = [(frame, self._settled(contract, frame)) for frame in frames]
         there = [(frame, one) for frame, one in found if one is not None]
+        if not there and needed.optional:
+            return Resolved(None, None)
         if not there:
             raise BlockedError(f"no {contract.name} could be made")
         sources = tuple(one.source for _, one in there if one.source is not None)
