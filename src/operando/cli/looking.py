@@ -28,7 +28,7 @@ def view(folder: Path, host: str, port: int | None, browser: bool, as_json: bool
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(["png", "pdf", "svg"]), help="Default: all three."
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the figure, e.g. scans=0,4.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the figure, e.g. states=5.")
 @shared.common_options
 def figure(
     name: str | None,
@@ -84,7 +84,6 @@ def report(folder: Path, as_json: bool, quiet: bool, verbose: int) -> None:
     from operando.pipeline import present
 
     shared.set_up(quiet, verbose)
-    present.all_figures(folder)
     _say([present.report(folder)], as_json=as_json, quiet=quiet)
 
 

@@ -3,10 +3,11 @@
 import importlib.metadata
 import logging
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from operando.figures import catalogue, saving
+from operando.figures import publishing
 from operando.model.errors import OperandoError
 from operando.pipeline import codec
 from operando.pipeline.store import Results
@@ -17,29 +18,26 @@ log = logging.getLogger(__name__)
 def figure(folder: Path, name: str, formats: tuple[str, ...] = ("png", "pdf", "svg"), **options: Any) -> list[Path]:
     """Draw one figure and write it with the script that draws it again."""
     results = Results(folder)
-    drawn = catalogue.draw(name, results, **options)
-    target = results.path / "figures"
-    target.mkdir(exist_ok=True)
-    return list(saving.save(drawn, target / name, formats))
+    return publishing.publish(results, name, results.path / "figures", formats, **options)
 
 
-def all_figures(folder: Path, formats: tuple[str, ...] = ("png",)) -> list[Path]:
-    """Draw every figure that the results can fill; the others are named in the log."""
-    written: list[Path] = []
-    for name in catalogue.names():
-        try:
-            written += figure(folder, name, formats)
-        except OperandoError as error:
-            log.info("figure %s: %s", name, error)
-    return written
+def figures(folder: Path, names: Sequence[str] | None = None, formats: tuple[str, ...] = ("png",)) -> list[Path]:
+    """Draw the named figures (all by default); those that these results can't fill are named in the log."""
+    results = Results(folder)
+    gallery = publishing.gallery(results, results.path / "figures", names, formats)
+    for name, reason in gallery.missing.items():
+        log.info("figure %s: %s", name, reason)
+    return [path for paths in gallery.files.values() for path in paths]
 
 
 def report(folder: Path) -> Path:
-    """Write ``report.html``, self-contained."""
+    """Draw the report's figures and write ``report.html``, self-contained."""
     from operando.figures import report as room
 
+    figures(folder, publishing.REPORT)
     results = Results(folder)
-    pictures = {path.stem: path.read_bytes() for path in sorted((results.path / "figures").glob("*.png"))}
+    paths = [results.path / "figures" / f"{name}.png" for name in publishing.REPORT]
+    pictures = {path.stem: path.read_bytes() for path in paths if path.exists()}
     path = results.path / "report.html"
     codec.write_bytes(room.html(results, pictures, provenance(folder)).encode(), path)
     return path
@@ -75,8 +73,9 @@ def movie(folder: Path, **options: Any) -> Path:
 
 
 def everything(folder: Path) -> list[Path]:
-    """All figures and the report; the movie too where a video encoder is there."""
-    written = [*all_figures(folder), report(folder)]
+    """The report with its figures; the movie too where a video encoder is there."""
+    written = [report(folder)]
+    written += sorted((folder / "results" / "figures").glob("*.png"))
     try:
         written.append(movie(folder))
     except OperandoError as error:
