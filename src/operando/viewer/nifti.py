@@ -2,8 +2,11 @@
 
 import struct
 
+from operando.model.constants import OUTSIDE_LABEL, UNKNOWN_LABEL
 from operando.pipeline.display import Image, box_factor
 
+UNKNOWN_AS_OUTSIDE = bytes(OUTSIDE_LABEL if label == UNKNOWN_LABEL else label for label in range(256))
+"""What is unknown would hide what is known."""
 HEADER_BYTES = 352
 BYTE = 2
 MILLIMETRE = 2
@@ -24,7 +27,7 @@ def volume(image: Image, shape: tuple[int, int, int], content: bytes) -> bytes:
     ]
     slope, intercept = (image.high - image.low) / 255.0, image.low
     if image.name == "labels":
-        slope, intercept = 1.0, 0.0
+        slope, intercept, content = 1.0, 0.0, content.translate(UNKNOWN_AS_OUTSIDE)
     header = bytearray(HEADER_BYTES)
     struct.pack_into("<i", header, 0, 348)
     struct.pack_into("<8h", header, 40, 3, *shape[::-1], 1, 1, 1, 1)

@@ -74,7 +74,7 @@ export class HeatMap {
   }
 
   #drawWaterfall(area, low, high, from, to) {
-    const { context, bins } = this, frames = this.data.header.frames, step = area.height / (frames.length + 3);
+    const { context, bins } = this, frames = this.data.header.frames, peak = this.#peak(area);
     const every = Math.ceil(frames.length / 60);
     frames.forEach((frame, row) => {
       if (row % every && frame !== this.chosen) return;
@@ -86,11 +86,20 @@ export class HeatMap {
         const byte = this.data.intensity[row * bins + bin];
         if (!byte) continue;
         const x = area.x + ((low + ((bin + 0.5) / bins) * (high - low) - from) / (to - from)) * area.width;
-        context.lineTo(x, area.y + (row + 3) * step - ((byte - 1) / 254) * Math.max(5 * step, 30 * area.ratio));
+        context.lineTo(x, this.#rowAt(area, row) - ((byte - 1) / 254) * peak);
       }
       context.stroke();
     });
     context.globalAlpha = 1;
+  }
+
+  /** Height of the strongest peak of a waterfall. */
+  #peak(area) { return Math.max(Math.min((5 * area.height) / this.data.header.frames.length, 0.4 * area.height), 0.2 * area.height); }
+
+  /** Where the row of a spectrum is: its middle in the map, its base line in the waterfall. */
+  #rowAt(area, row) {
+    const above = this.style === "map" ? 0 : this.#peak(area), share = (row + (this.style === "map" ? 0.5 : 1)) / this.data.header.frames.length;
+    return area.y + above + share * (area.height - above);
   }
 
   #drawLines(area, from, to) {
@@ -116,10 +125,10 @@ export class HeatMap {
     context.fillText("d / Å", 4 * area.ratio, this.canvas.height - 2);
     context.textAlign = "right";
     context.textBaseline = "middle";
-    const count = Math.max(1, Math.min(frames.length, Math.floor(area.height / (18 * area.ratio))));
+    const count = Math.max(1, Math.min(frames.length, Math.floor((area.height - (this.style === "map" ? 0 : this.#peak(area))) / (15 * area.ratio))));
     for (let n = 0; n < count; n++) {
       const row = Math.floor(((n + 0.5) * frames.length) / count);
-      context.fillText(this.#label(frames[row]), area.x - 4 * area.ratio, area.y + ((row + 0.5) * area.height) / frames.length);
+      context.fillText(this.#label(frames[row]), area.x - 4 * area.ratio, this.#rowAt(area, row));
     }
   }
 
@@ -130,9 +139,9 @@ export class HeatMap {
 
   #pick(event) {
     if (!this.data) return;
-    const box = this.canvas.getBoundingClientRect(), frames = this.data.header.frames;
-    const share = (event.clientY - box.top) / (box.height - BOTTOM);
-    this.choose(frames[Math.min(frames.length - 1, Math.max(0, Math.floor(share * frames.length)))]);
+    const box = this.canvas.getBoundingClientRect(), area = this.#area(), frames = this.data.header.frames;
+    const y = (event.clientY - box.top) * area.ratio, rows = frames.map((_, row) => Math.abs(this.#rowAt(area, row) - y));
+    this.choose(frames[rows.indexOf(Math.min(...rows))]);
   }
 
   #key(event) {

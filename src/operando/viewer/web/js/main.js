@@ -212,8 +212,8 @@ class App {
 
   showControls() {
     const { state, source } = this, [low, high] = state.get("window") ?? [0, 1];
-    $("low").value = Number(low.toPrecision(4));
-    $("high").value = Number(high.toPrecision(4));
+    $("low").value = Number(low.toPrecision(3));
+    $("high").value = Number(high.toPrecision(3));
     $("overlay").value = state.get("overlay");
     $("colours").value = state.get("colours");
     $("series").value = state.get("series");

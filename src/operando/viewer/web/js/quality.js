@@ -19,9 +19,12 @@ export class Quality {
     if (app.state.get("tab") !== "quality") return;
     if (this.revision !== app.source.overview.revision) {
       this.revision = app.source.overview.revision;
-      this.found = await json("/api/quality");
-      this.#drawStrips();
+      this.asked = json("/api/quality").then((found) => {
+        this.found = found;
+        this.#drawStrips();
+      });
     }
+    await this.asked;
     this.#drawAlarms();
     await this.#drawQuickLook();
   }

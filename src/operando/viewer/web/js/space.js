@@ -1,6 +1,6 @@
 // The volume in three dimensions, drawn by niivue, which is loaded only when this view is opened.
 
-import { UNKNOWN, phaseColour, phaseLegend, showLegend } from "./colours.js";
+import { phaseColour, phaseLegend, showLegend } from "./colours.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -40,7 +40,7 @@ export class Space {
       this.niivue.volumes[place].setColormapLabel(this.#labels());
       this.niivue.updateGLVolume();
     }
-    showLegend($("space-legend"), place >= 0 ? phaseLegend(source.overview.phases) : []);
+    showLegend($("space-legend"), place >= 0 ? phaseLegend(source.overview.phases).slice(0, -1) : []);
     this.cut();
     $("space-reading").value = `scan ${scan}, ${binning(source.image(names[0], scan).box)}; drag to turn`;
     $("space").dataset.scan = scan;
@@ -54,7 +54,7 @@ export class Space {
     return niivue;
   }
 
-  /** Electrolyte and what is unknown are clear, so that anode and cavities show. */
+  /** Electrolyte is clear, so that anode and cavities show. */
   #labels() {
     const { phases } = this.app.source.overview, table = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: ["outside"] };
     const add = (label, name, colour, alpha) => {
@@ -64,7 +64,6 @@ export class Space {
       table.labels.push(name);
     };
     phases.forEach((name, place) => add(place + 1, name, phaseColour(name, place), name === "electrolyte" ? 4 : 255));
-    add(255, "unknown", UNKNOWN, 6);
     return table;
   }
 

@@ -61,9 +61,11 @@ function text(value) {
   return typeof value === "number" ? String(Number(value.toPrecision(7))) : String(value);
 }
 
+const UNITS = { um3: "µm³", um2: "µm²", um: "µm", angstrom: "Å", ohm: "Ω", 1: "" };
+
 function short(value) {
   if (value === null || typeof value !== "object") return text(value);
   if (!("value" in value)) return Object.values(value).map(text).join(" ");
   const digits = (number) => (number === null || number === undefined ? "–" : Number(number.toPrecision(5)));
-  return `${digits(value.value)} (${digits(value.low)} … ${digits(value.high)}) ${value.unit ?? ""}`.trim();
+  return `${digits(value.value)} (${digits(value.low)} … ${digits(value.high)}) ${UNITS[value.unit] ?? value.unit ?? ""}`.trim();
 }
