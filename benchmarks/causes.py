@@ -148,7 +148,12 @@ def main() -> int:
             f"   {np.median([row[2] for row in rows]):8.1f}   {naive:4d}/{len(rows)}          {common}"
         )
     wrong = sum(row[0] == "wrong" for rows in table.values() for row in rows)
-    strained = [row for (name, _), rows in table.items() if name == "overlap" for row in rows if "strain" in row[3]]
+    strained = [
+        row
+        for (name, _), rows in table.items()
+        for row in rows
+        if name == "overlap" and row[0] == "wrong" and "strain" in row[3]
+    ]
     print(f"wrong: {wrong} of {len(results)}; overlaps called strain: {len(strained)}")
     return 1 if wrong > 0.03 * len(results) or strained else 0
 

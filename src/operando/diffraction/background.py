@@ -13,7 +13,8 @@ _GE_K_EDGE_KEV = 11.103
 def peel(counts: np.ndarray, widest: int) -> np.ndarray:
     """Sensitive nonlinear iterative peak clipping in the LLS domain; ``widest`` is half the widest peak in channels.
 
-    counts (n,) -> background (n,). Ryan et al. (1988), https://doi.org/10.1016/0168-583X(88)90063-8.
+    counts (n,) -> background (n,), smoothed at last so that it does not follow the noise on the scale of a line, which
+    a fit on top of it would take for its own. Ryan et al. (1988), https://doi.org/10.1016/0168-583X(88)90063-8.
     """
     smooth = gaussian_filter1d(np.asarray(counts, float), max(1.0, widest / 8.0), mode="nearest")
     folded = np.log(np.log(np.sqrt(smooth + 1.0) + 1.0) + 1.0)
@@ -24,7 +25,8 @@ def peel(counts: np.ndarray, widest: int) -> np.ndarray:
         right = padded[widest + reach : widest + reach + n]
         padded[widest : widest + n] = np.minimum(padded[widest : widest + n], 0.5 * (left + right))
     unfolded = (np.exp(np.exp(padded[widest : widest + n]) - 1.0) - 1.0) ** 2 - 1.0
-    return np.asarray(np.maximum(unfolded, 0.0))
+    peeled = np.maximum(unfolded, 0.0)
+    return np.asarray(gaussian_filter1d(peeled, widest / 2.0, mode="nearest"))
 
 
 def escape_probability(energy: np.ndarray) -> np.ndarray:

@@ -86,7 +86,8 @@ def explain(shifts: Shifts, expansion: Mapping[str, tuple[float, float]], alloys
         one = _fit(shifts, cause, phase, columns, shifts.covariance)
         if cause == "temperature":
             spread = np.array([expansion.get(owner, (0.0, 0.0))[1] for owner in shifts.owner]) * one.size[0]
-            one = _fit(shifts, cause, phase, columns, shifts.covariance + np.diag(spread**2))
+            same = np.array([[a == b for a in shifts.owner] for b in shifts.owner])
+            one = _fit(shifts, cause, phase, columns, shifts.covariance + same * np.outer(spread, spread))
         found.append(one)
     return found
 
@@ -98,19 +99,11 @@ def _fit(shifts: Shifts, cause: str, phase: str, columns: np.ndarray, covariance
     size = inverse @ (columns.T @ weight @ shifts.values)
     off = shifts.values - columns @ size
     used = int(np.linalg.matrix_rank(columns)) if columns.size else 0
-    chi_squared = float(off @ weight @ off) + float(
-        np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(shifts.covariance)[1]
-    )
+    chi_squared = float(off @ weight @ off)
+    wider = float(np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(shifts.covariance)[1])
     count = len(shifts.values)
-    return Explanation(
-        cause,
-        phase,
-        chi_squared,
-        count - used,
-        size,
-        np.sqrt(np.diag(inverse)),
-        chi_squared + used * np.log(max(count, 2)),
-    )
+    criterion = chi_squared + wider + used * np.log(max(count, 2))
+    return Explanation(cause, phase, chi_squared, count - used, size, np.sqrt(np.diag(inverse)), criterion)
 
 
 def surviving(explanations: Sequence[Explanation]) -> list[Explanation]:

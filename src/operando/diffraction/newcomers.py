@@ -10,7 +10,12 @@ from operando.diffraction.detection import needed_gain
 from operando.diffraction.element import ElementFit, FitParameters, fwhm, search_trials
 from operando.diffraction.merge import merge
 from operando.diffraction.phases import spacings
+from operando.diffraction.problem import place
+from operando.model.constants import GERMANIUM_ESCAPE_KEV
 from operando.model.material import Material
+
+_ESCAPE_PARENT = 15.0
+"""How many times stronger the parent of an escape line is at least."""
 
 _CLEAR = 6.0
 """Standard deviations that a new line must stand out by."""
@@ -102,4 +107,16 @@ def _new_in(a: ElementFit, b: ElementFit) -> np.ndarray:
         or [np.zeros(0)]
     )
     far = np.array([(np.abs(e - np.r_[old, named]) > 1.2 * w).all() for e, w in zip(energy, width, strict=True)], bool)
-    return energy[far & (area > _CLEAR * std)] if len(energy) else energy
+    return energy[far & (area > _CLEAR * std) & ~_escaped(b, energy, area, width)] if len(energy) else energy
+
+
+def _escaped(one: ElementFit, energy: np.ndarray, area: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Whether a line stands where the escape line of a much stronger one does."""
+    placed = place(one.problem, one.fit.state.shapes)
+    group = one.problem.layout.group[placed.order]
+    parents = one.fit.state.areas[group] * one.problem.layout.share[placed.order]
+    found = np.zeros(len(energy), bool)
+    for below in GERMANIUM_ESCAPE_KEV:
+        near = np.abs(placed.energy[None, :] - below - energy[:, None]) < width[:, None]
+        found |= (near & (parents[None, :] > _ESCAPE_PARENT * area[:, None])).any(axis=1)
+    return found
