@@ -60,7 +60,7 @@ def _checked(sinograms: np.ndarray, angles: np.ndarray, centre: float, pad: int)
     if sinograms.ndim != 3:
         raise OperandoError(f"the sinograms have {sinograms.ndim} dimensions; give (row, angle, column).")
     checked = check_angles(angles, sinograms.shape[1])
-    if not np.isfinite(sinograms).all():
+    if not all(np.isfinite(row).all() for row in sinograms):
         raise OperandoError("the sinograms hold NaN or infinite values; replace or mask them before reconstructing.")
     columns = sinograms.shape[2] - 2 * pad
     if not np.isfinite(centre) or not 0 <= centre <= columns - 1:
