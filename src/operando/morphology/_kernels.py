@@ -327,11 +327,12 @@ def _nearest_other(label: Any, i: Any, j: Any, k: Any, reach: Any, towards_brigh
 
 @_compiled
 def edge_shares(
-    grey: Any, label: Any, darkest: Any, brightest: Any, mean: Any, reach: Any, other: Any, share: Any
+    grey: Any, label: Any, darkest: Any, brightest: Any, mean: Any, wide: Any, reach: Any, other: Any, share: Any
 ) -> Any:
     """Second phase and coded share of every voxel within ``reach`` of another phase, from its grey value.
 
-    The share is linear in grey and not clipped, so that noise averages out over an edge. ``other`` is the nearest
+    The share is linear in grey and not clipped, so that noise averages out over an edge; but towards a phase whose
+    grey value varies by more than noise (``wide``) it ends at the whole. ``other`` is the nearest
     other phase; among equally near ones that on the side of the voxel's grey value.
     """
     nz, ny, nx = label.shape
@@ -347,6 +348,10 @@ def edge_shares(
                 if second == 0:
                     continue
                 part = (grey[i, j, k] - mean[second - 1]) / (mean[own - 1] - mean[second - 1])
+                if part > 1.0 and wide[own - 1]:
+                    part = 1.0
+                if part < 0.0 and wide[second - 1]:
+                    part = 0.0
                 other[i, j, k] = second
                 share[i, j, k] = min(max(math.floor(85.0 * (part + 1.0) + 0.5), 0), 255)
 

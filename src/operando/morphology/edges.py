@@ -5,14 +5,15 @@ from itertools import combinations
 import numpy as np
 
 from operando.model.products.morphology import Classes
-from operando.morphology.shares import decoded, known
+from operando.morphology.shares import EMPTY, FULL, decoded, known
 
 
 class EdgeSums:
     """For every pair of phases (dark, bright): how many voxels share them, and the sum of the bright one's share.
 
     With the share f = (grey - dark) / (bright - dark), a volume V = sum of f depends on the means as
-    dV/d(dark) = sum(f - 1) / contrast and dV/d(bright) = -sum(f) / contrast.
+    dV/d(dark) = sum(f - 1) / contrast and dV/d(bright) = -sum(f) / contrast. Voxels that were set to none or all of a
+    phase don't depend on the means.
     """
 
     def __init__(self, phases: int) -> None:
@@ -23,7 +24,7 @@ class EdgeSums:
 
     def add(self, label: np.ndarray, other: np.ndarray, share: np.ndarray) -> None:
         """Add one block of labels."""
-        mixed = (label != other) & known(label)
+        mixed = (label != other) & known(label) & (share != FULL) & (share != EMPTY)
         a, b, part = label[mixed].astype(int), other[mixed].astype(int), decoded(share[mixed]).astype(float)
         bright = np.where(a > b, part, 1 - part)
         index = (np.minimum(a, b) - 1) * self.phases + np.maximum(a, b) - 1

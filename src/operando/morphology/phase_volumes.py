@@ -1,6 +1,6 @@
 """How much of each phase a scan shows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -42,9 +42,13 @@ def phase_volumes(
     noise of the edge voxels. Unknown voxels inside the bore are counted apart, as no phase.
     """
     grid = grid_of(labels, "label")
+    place = Placement.of(bore, motions, grid)
     sums = _add_up(labels, grid, len(phases))
     voxel = grid.voxel_volume
-    volume = sums.volume * voxel
+    volume = sums.volume * voxel + own_field(sums.rows, float(place.motion.translation[0] / grid.spacing[0])) * voxel
+    in_view = rows_in_view(grid.shape[0], float(place.motion.translation[0] / grid.spacing[0]))
+    sums.untrusted[~in_view] = 0
+    sums.inside[~in_view] = 0
     std = _deviation(sums, classes, bore) * voxel
     centroid = grid.origin + grid.spacing * (sums.moment / np.where(sums.volume > 0, sums.volume, np.nan)[:, None])
     untrusted = float(sums.untrusted.sum() * voxel)
@@ -61,7 +65,7 @@ def phase_volumes(
         untrusted_volume_high=untrusted + slack,
         untrusted_rows=bad_rows(sums.untrusted, sums.inside, params.untrusted_row),
         centroid=centroid,
-        placement_std=Placement.of(bore, motions, grid).std,
+        placement_std=place.std,
         untrusted_share=float(sums.untrusted.sum()) / inside if inside else float("nan"),
     )
 
@@ -75,13 +79,13 @@ class _Sums:
     edges: EdgeSums
     untrusted: np.ndarray
     inside: np.ndarray
-    wall: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    rows: np.ndarray
 
 
 def _add_up(labels: Labels, grid: Grid, phases: int) -> _Sums:
-    sums = _Sums(
-        np.zeros(phases), np.zeros((phases, 3)), EdgeSums(phases), np.zeros(grid.shape[0]), np.zeros(grid.shape[0])
-    )
+    count = grid.shape[0]
+    moment, rows = np.zeros((phases, 3)), np.zeros((phases, count))
+    sums = _Sums(np.zeros(phases), moment, EdgeSums(phases), np.zeros(count), np.zeros(count), rows)
     for start, stop in ranges(grid.shape[0], rows_per_block(grid.shape, 16)):
         label, other, share = (read_rows(labels[name], start, stop) for name in ("label", "other", "share"))
         sums.inside[start:stop] = (label != OUTSIDE_LABEL).sum(axis=(1, 2))
@@ -91,10 +95,34 @@ def _add_up(labels: Labels, grid: Grid, phases: int) -> _Sums:
             part = phase_share(label, other, share, p + 1)
             total = part.sum(axis=(1, 2), dtype=float)
             sums.volume[p] += total.sum()
+            sums.rows[p, start:stop] = total
             sums.moment[p, 0] += (total * np.arange(start, stop)).sum()
             sums.moment[p, 1] += (part.sum(axis=(0, 2), dtype=float) * np.arange(grid.shape[1])).sum()
             sums.moment[p, 2] += (part.sum(axis=(0, 1), dtype=float) * np.arange(grid.shape[2])).sum()
     return sums
+
+
+def rows_in_view(count: int, shift: float) -> np.ndarray:
+    """Which rows of the first scan's frame a scan shows whose cell moved by ``shift`` rows; bool."""
+    seen = np.arange(count) + shift
+    return (seen >= -0.5) & (seen <= count - 0.5)
+
+
+def own_field(rows: np.ndarray, shift: float) -> np.ndarray:
+    """What the scan's own field of view holds beyond the whole rows of the first scan's frame, voxels (phase,).
+
+    A cell that moved by ``shift`` rows along z shows that much more at one end, and a part of a row at the other;
+    both have about the content of the row beside. ``rows``: voxels of each phase in each row (phase, row).
+
+    >>> own_field(np.array([[4.0, 4.0, 4.0, 0.0]]), 1.0).tolist()
+    [4.0]
+    """
+    if shift == 0:
+        return np.zeros(len(rows))
+    seen = np.flatnonzero(rows_in_view(rows.shape[1], shift))
+    near, far = (seen[0], seen[-1]) if shift > 0 else (seen[-1], seen[0])
+    part = rows.shape[1] - abs(shift) - len(seen)
+    return np.asarray(rows[:, near] * abs(shift) + rows[:, far] * part)
 
 
 def _deviation(sums: _Sums, classes: Classes, bore: Bore) -> np.ndarray:

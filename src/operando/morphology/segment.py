@@ -85,7 +85,8 @@ def segment(
     label = without_false_middle(grey, label, mean, edge + 1 if edge else 0)
     outside = _outside(bore, grid, place)
     label[outside] = OUTSIDE_LABEL
-    other, share = partial_volumes(grey, label, mean, edge)
+    wide = np.asarray(classes["width"].values, float) > 1.5 * noise
+    other, share = partial_volumes(grey, label, mean, wide, edge)
     return LABELS.new(
         coords={"z": volume["z"].values, "y": volume["y"].values, "x": volume["x"].values},
         attrs={"phases": list(phases)},
@@ -214,11 +215,13 @@ def without_false_middle(grey: np.ndarray, label: np.ndarray, mean: np.ndarray, 
     return settle_false_middle(grey, marked, darkest, brightest, mean)
 
 
-def partial_volumes(grey: np.ndarray, label: np.ndarray, mean: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+def partial_volumes(
+    grey: np.ndarray, label: np.ndarray, mean: np.ndarray, wide: np.ndarray, reach: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Second phase and coded share of each voxel, uint8; see ``shares``."""
     from operando.morphology._kernels import edge_shares
 
     other, share = label.copy(), np.full(label.shape, FULL, np.uint8)
     if reach > 0:
-        edge_shares(grey, label, *_extremes(label, reach), mean, reach, other, share)
+        edge_shares(grey, label, *_extremes(label, reach), mean, wide, reach, other, share)
     return other, share

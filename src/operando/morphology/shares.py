@@ -9,6 +9,7 @@ import numpy as np
 from operando.model.constants import OUTSIDE_LABEL, UNKNOWN_LABEL
 
 FULL = 170
+EMPTY = 85
 
 
 def decoded(share: np.ndarray) -> np.ndarray:

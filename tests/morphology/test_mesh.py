@@ -1,0 +1,43 @@
+"""Meshes hold the surface and can be read back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from operando.model.errors import OperandoError
+from operando.morphology.mesh import surface_mesh, write_ply, write_stl
+
+
+def _surface(height: np.ndarray, facing: int = 1) -> xr.Dataset:
+    axes = {name: 2.0 * np.arange(n) for name, n in zip(("y_map", "x_map"), height.shape, strict=True)}
+    return xr.Dataset({"height": (("y_map", "x_map"), height), "facing": ((), facing)}, coords=axes)
+
+
+def test_flat_surface_has_its_area_and_normal(tmp_path: Path) -> None:
+    corners, faces = surface_mesh(_surface(np.full((4, 5), 7.0)))
+    sides = corners[faces]
+    normal = np.cross(sides[:, 1] - sides[:, 0], sides[:, 2] - sides[:, 0]) / 2
+    assert np.allclose(normal.sum(axis=0), [0, 0, 3 * 4 * 4.0])
+    write_stl(tmp_path / "a.stl", corners, faces)
+    raw = (tmp_path / "a.stl").read_bytes()
+    assert len(raw) == 84 + 50 * len(faces)
+    assert int.from_bytes(raw[80:84], "little") == len(faces)
+
+
+def test_unknown_columns_stay_open_and_ply_keeps_the_gap(tmp_path: Path) -> None:
+    height = np.zeros((4, 4))
+    height[0, 0] = np.nan
+    corners, faces = surface_mesh(_surface(height, facing=-1))
+    assert len(corners) == 15
+    assert len(faces) == 17
+    write_ply(tmp_path / "a.ply", corners, faces, np.arange(15.0))
+    head, body = (tmp_path / "a.ply").read_bytes().split(b"end_header\n", 1)
+    assert b"element vertex 15" in head
+    assert len(body) == 15 * 16 + 17 * 13
+
+
+def test_no_surface_is_an_error() -> None:
+    with pytest.raises(OperandoError, match="no known surface"):
+        surface_mesh(_surface(np.full((3, 3), np.nan)))
