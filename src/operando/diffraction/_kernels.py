@@ -112,8 +112,11 @@ def _accumulate(
         row = index[a]
         score[row] += residual * value[a]
         weighted = weight * value[a]
-        for b in range(used):
-            information[row, index[b]] += weighted * value[b]
+        information[row, row] += weighted * value[a]
+        for b in range(a + 1, used):
+            both = weighted * value[b]
+            information[row, index[b]] += both
+            information[index[b], row] += both
         for s in range(moving):
             information[row, linear + active[s]] += weighted * slope[active[s]]
     for s in range(moving):

@@ -214,7 +214,7 @@ def _noiseless(one: ElementFit, held: ElementFit, phase: int) -> ElementFit:
         shapes[one.problem.layout.edge_slices[at]] = held.stretch(phase)[0]
     shapes[-2] = held.fit.state.shapes[-2]
     state = replace(one.fit.state, shapes=shapes)
-    counts = evaluate(one.problem, state)[3]
+    counts = evaluate(one.problem, state, shapes_too=False)[3]
     return replace(one, problem=replace(one.problem, counts=counts), fit=replace(one.fit, state=state))
 
 

@@ -58,7 +58,7 @@ def residual_score(problem: Problem, state: State) -> tuple[np.ndarray, np.ndarr
     """Score and information of the area of a line at each channel."""
     from operando.diffraction._kernels import matched_filter
 
-    model = evaluate(problem, state)[3]
+    model = evaluate(problem, state, shapes_too=False)[3]
     variance = detector_variance(problem, problem.energy)
     score, information = matched_filter(problem.counts - model, model, problem.energy, problem.channel_width, variance)
     return score, information

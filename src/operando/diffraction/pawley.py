@@ -58,6 +58,10 @@ class _Prior:
     def penalty(self, theta: np.ndarray) -> float:
         return float(self.precision @ (theta - self.mean) ** 2)
 
+    def first(self, count: int) -> "_Prior":
+        """The same of the first ``count`` parameters."""
+        return _Prior(self.mean[:count], self.precision[:count])
+
     def add(self, current: Evaluation, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         information = current[2].copy()
         information[np.diag_indices_from(information)] += self.precision
@@ -237,25 +241,27 @@ def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), ste
     The first steps share the counts out among the lines in proportion (Richardson 1972 and Lucy 1974,
     https://doi.org/10.1086/111605), which is safe from any start; Fisher steps follow.
     """
-    _, lowest = _movable(problem)
-    movable = np.zeros(len(lowest), bool)
-    movable[: problem.linear] = True
+    movable, lowest = (each[: problem.linear].copy() for each in _movable(problem))
     for part in held:
         movable[part] = False
-    theta = np.maximum(state.joined(), lowest)
-    current = evaluate(problem, split(problem, theta))
+
+    def at(linear: np.ndarray) -> Evaluation:
+        return evaluate(problem, split(problem, np.r_[linear, state.shapes]), shapes_too=False)
+
+    theta = np.maximum(state.joined()[: problem.linear], lowest)
+    current = at(theta)
     areas = np.flatnonzero(movable[: problem.layout.groups])
     for _ in range(_SHARING_STEPS):
         theta = theta.copy()
         theta[areas] *= np.clip(1.0 + current[1][areas], 0.2, 5.0)
-        current = evaluate(problem, split(problem, theta))
-    prior = _prior(problem, split(problem, theta))
+        current = at(theta)
+    prior = _prior(problem, split(problem, np.r_[theta, state.shapes])).first(problem.linear)
     objective = current[0] + prior.penalty(theta)
     for _ in range(steps):
         step, promised = bounded_step(*prior.add(current, theta), theta, lowest, movable, 1e-6)
         for shorter in (1.0, 0.3):
             trial = np.maximum(theta + shorter * step, lowest)
-            candidate = evaluate(problem, split(problem, trial))
+            candidate = at(trial)
             gained = objective - candidate[0] - prior.penalty(trial)
             if gained >= 0.0:
                 break
@@ -264,4 +270,4 @@ def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), ste
         theta, current, objective = trial, candidate, objective - gained
         if promised < 1.0:
             break
-    return split(problem, theta)
+    return split(problem, np.r_[theta, state.shapes])

@@ -229,11 +229,12 @@ def detector_variance(problem: Problem, energy: np.ndarray) -> np.ndarray:
     return np.asarray(constant + linear * energy)
 
 
-def evaluate(problem: Problem, state: State) -> Evaluation:
-    """Deviance, score, information and model at a state, priors not included."""
+def evaluate(problem: Problem, state: State, shapes_too: bool = True) -> Evaluation:
+    """Deviance, score, information and model at a state, priors not included; of the linear parameters or of all."""
     from operando.diffraction._kernels import normal_equations
 
     placed = place(problem, state.shapes)
+    shapes = problem.shapes if shapes_too else 0
     deviance, score, information, model = normal_equations(
         problem.counts,
         problem.energy,
@@ -244,8 +245,8 @@ def evaluate(problem: Problem, state: State) -> Evaluation:
         placed.variance,
         problem.layout.group[placed.order],
         problem.layout.share[placed.order],
-        placed.energy_slope,
-        placed.variance_slope,
+        placed.energy_slope[:, :shapes],
+        placed.variance_slope[:, :shapes],
         state.areas,
         state.smooth,
     )
