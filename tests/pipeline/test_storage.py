@@ -44,6 +44,11 @@ def test_a_small_product_comes_back_to_the_bit(tmp_path_factory: pytest.TempPath
     xr.testing.assert_identical(back, point)
 
 
+def test_equal_texts_have_equal_digests_wherever_they_lie_in_memory() -> None:
+    one, two = (xr.Dataset({"kind": ("step", np.array(["".join(["re", "st"]), "charge"], object))}) for _ in range(2))
+    assert digest.of_content(one) == digest.of_content(two)
+
+
 def test_a_torn_file_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     path = tmp_path / "point.npz"
     codec.write(_point(np.ones(3)), path)

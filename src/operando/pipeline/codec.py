@@ -13,7 +13,7 @@ import xarray as xr
 
 from operando.model.clock import TIME_ENCODING
 from operando.model.errors import OperandoError
-from operando.pipeline.digest import plain
+from operando.pipeline.digest import plain, portable
 
 _HEADER = "header"
 _PREFIX = "variable."
@@ -31,7 +31,7 @@ def write(dataset: xr.Dataset, path: Path) -> None:
         },
     }
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {_PREFIX + str(name): _portable(v.values) for name, v in dataset.variables.items()}
+    arrays: dict[str, Any] = {_PREFIX + str(name): portable(v.values) for name, v in dataset.variables.items()}
     arrays[_HEADER] = np.array(json.dumps(header))
     np.savez(buffer, allow_pickle=False, **arrays)
     write_bytes(buffer.getvalue(), path)
@@ -66,8 +66,3 @@ def write_bytes(content: bytes, path: Path) -> None:
 
 def _encoding(array: np.ndarray) -> dict[str, str]:
     return dict(TIME_ENCODING) if np.issubdtype(array.dtype, np.datetime64) else {}
-
-
-def _portable(array: np.ndarray) -> np.ndarray:
-    """Strings as fixed-width unicode, since object arrays would need pickle."""
-    return array.astype(str) if array.dtype.kind in "OT" else array

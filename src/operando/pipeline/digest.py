@@ -51,12 +51,17 @@ def of_file(path: Path) -> str:
     return digest.hexdigest()[:32]
 
 
+def portable(array: np.ndarray) -> np.ndarray:
+    """Strings at a fixed width: an object array's bytes are addresses, and pickle is not for files."""
+    return array.astype(str) if array.dtype.kind in "OT" else array
+
+
 def of_content(dataset: xr.Dataset) -> str:
     """Digest of a small product's values, names, dimensions and attributes."""
     digest = hashlib.sha256()
     for name in sorted(map(str, dataset.variables)):
         variable = dataset.variables[name]
-        values = np.ascontiguousarray(variable.values)
+        values = np.ascontiguousarray(portable(variable.values))
         header = [name, list(variable.dims), values.dtype.str, list(values.shape), plain(variable.attrs)]
         digest.update(json.dumps(header, sort_keys=True, default=str).encode())
         digest.update(values.tobytes())
