@@ -9,7 +9,10 @@ from itertools import pairwise
 def thread_count() -> int:
     """Threads to use: ``OPERANDO_THREADS``, else the cores this process may run on."""
     asked = os.environ.get("OPERANDO_THREADS", "")
-    return max(1, int(asked)) if asked.isdigit() else len(os.sched_getaffinity(0))
+    if asked.isdigit():
+        return max(1, int(asked))
+    # Not every system can tell the cores that a process may run on.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def over_pieces(work: Callable[[int], object], pieces: int) -> None:
