@@ -213,6 +213,7 @@ def test_the_keyboard_reaches_everything(page: Page):
     page.page.keyboard.press("?")
     assert page.page.locator("#dialog").is_visible()
     page.page.keyboard.press("Escape")
+    page.page.wait_for_selector("#dialog", state="hidden")
     page.page.keyboard.press("t")
     assert page.page.eval_on_selector("html", "e => e.dataset.theme") == "dark"
 

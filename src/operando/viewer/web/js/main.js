@@ -1,7 +1,7 @@
 // The page: one state, and everything that shows it.
 
 import { Latest } from "./api.js";
-import { cellChart, curveChart, spectrumChart } from "./charts.js";
+import { cellChart, curveChart, seriesColour, spectrumChart } from "./charts.js";
 import { CHANGE_LEGEND, UNKNOWN, phaseLegend, showLegend } from "./colours.js";
 import { Compare } from "./compare.js";
 import { openExport } from "./export.js";
@@ -201,13 +201,11 @@ class App {
     const group = this.group();
     if (!group) return;
     const index = this.state.get(group.over === "scan" ? "scan" : "spectrum");
-    const texts = group.series.map(({ name, frames, value, low, high }) => {
+    const entries = group.series.map(({ name, frames, value, low, high }, n) => {
       const at = frames.indexOf(index);
-      if (at < 0 || value[at] === null) return `${name}: –`;
-      const range = low[at] === null ? "" : ` (${number(low[at])} … ${number(high[at])})`;
-      return `${name} ${number(value[at])}${range}`;
+      return [at < 0 || value[at] === null ? `${name}: –` : `${name} ${measuredText(value[at], low[at], high[at])} ${group.unit}`, seriesColour(n)];
     });
-    $("curve-reading").value = `${texts.join("  ·  ")} ${group.unit}`;
+    showLegend($("curve-reading"), entries);
   }
 
   showControls() {
@@ -377,7 +375,14 @@ function gaps(values) { return Array.from(values, (value) => (Number.isNaN(value
 
 function position(value) { return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite); }
 
-function number(value) { return Math.abs(value) >= 1e5 ? value.toExponential(3).replace("e+", "e") : String(Number(value.toPrecision(6))); }
+/** A value with its 95 % interval, as many digits as the interval allows. */
+function measuredText(value, low, high) {
+  const power = Math.abs(value) >= 1e5 ? Math.floor(Math.log10(Math.abs(value))) : 0, scale = 10 ** power;
+  if (low === null || high === null || high <= low) return String(Number(value.toPrecision(4)));
+  const digits = Math.min(7, Math.max(0, 1 - Math.floor(Math.log10((high - low) / 2 / scale))));
+  const [middle, from, to] = [value, low, high].map((one) => (one / scale).toFixed(digits));
+  return power ? `${middle} (${from} … ${to}) × 10^${power}` : `${middle} (${from} … ${to})`;
+}
 
 function clock(milliseconds) { return milliseconds ? new Date(milliseconds).toISOString().slice(11, 16) : ""; }
 
