@@ -201,7 +201,8 @@ def test_cell_of_the_manual_is_a_cell(tmp_path: Path):
 def test_plan_says_more_indium_makes_everything_harder():
     found = plan("demo")
     cavity = np.array([np.nan if v is None else v for v in found["curves"]["cavity_um"][1]])
-    assert np.all(np.diff(cavity) > 0)
+    assert np.all(np.diff(cavity) >= 0)  # rounded to three digits
+    assert cavity[-1] > cavity[0]
     quarter, own, four = (row[0] for row in found["curves"]["cavity_um"])
     assert quarter > own > four
     fractions = found["least_host_fraction"]["fraction"]
