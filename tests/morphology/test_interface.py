@@ -17,7 +17,7 @@ from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.roles import Roles
 from operando.morphology.segment import segment
 from operando.morphology.track import track
-from operando.morphology.triangles import triangle_areas
+from operando.morphology.triangles import contact, triangle_areas
 
 CELL = Cell(gap=7.0, gap_radius=14.0, bump=6.0, gap_at=(36.0, 36.0))
 
@@ -114,6 +114,11 @@ def test_tilted_plane_has_its_area() -> None:
     y, x = np.indices((5, 6))
     areas, _ = triangle_areas(0.5 * y + 0.25 * x, np.array([1.0, 1.0]))
     assert areas.sum() == pytest.approx(20 * np.sqrt(1 + 0.5**2 + 0.25**2))
+
+
+def test_contact_reaches_to_the_outer_faces() -> None:
+    touching, whole = contact(np.zeros((6, 5)), np.zeros((6, 5)), 1.0, np.array([2.0, 2.0]))
+    assert touching == whole == pytest.approx(6 * 5 * 4)
 
 
 def test_every_order_of_phases_has_an_anode() -> None:

@@ -10,6 +10,7 @@ from operando.model.parameters import Parameters
 from operando.model.products.morphology import INTERFACE, Bore, Classes, Interface, Labels, PhaseVolumes
 from operando.model.step import First, Setting, step
 from operando.morphology.blocks import Grid, grid_of
+from operando.morphology.gaps import hidden_gap
 from operando.morphology.roles import Roles
 from operando.morphology.surface import Cavities, HeightMap, cavities, facing_of, height_map, main_body
 from operando.morphology.triangles import contact, roughness, smooth_height
@@ -26,13 +27,10 @@ class InterfaceParameters(Parameters):
     )
 
 
-_STREAKS = 0.002
-"""Share of impossibly dark edge voxels beyond which streaks are taken to hide gaps."""
-
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=1)
+@step(version=2)
 def interface(
     labels: Labels,
     bore: Bore,
@@ -101,17 +99,6 @@ def _pack(
         roughness_high=rough[2],
         facing=surface.facing,
     )
-
-
-def hidden_gap(classes: Classes, roles: Roles, voxel: float) -> float:
-    """Thickness (µm) of a gap that the anode's blurred edge and streaks may hide; zero where contrast is fair."""
-    if roles.void is None or roles.electrolyte is None:
-        return 0.0
-    mean = classes["mean"].values
-    small = abs(mean[roles.electrolyte - 1] - mean[roles.void - 1])
-    large = abs(mean[roles.anode - 1] - mean[roles.electrolyte - 1])
-    allowed = 0.25 if float(classes["streaks"]) > _STREAKS else 0.12
-    return 2 * (2 * float(classes["blur"]) + voxel) if small < allowed * large else 0.0
 
 
 def _hidden_sentences(hidden: float) -> list[str]:

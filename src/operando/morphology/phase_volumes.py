@@ -12,7 +12,10 @@ from operando.model.products.morphology import PHASE_VOLUMES, Bore, Classes, Lab
 from operando.model.step import Own, Setting, step
 from operando.morphology.blocks import Grid, grid_of, ranges, read_rows, rows_per_block
 from operando.morphology.edges import EdgeSums
+from operando.morphology.gaps import hidden_gap
+from operando.morphology.inside import Inside
 from operando.morphology.placement import Placement
+from operando.morphology.roles import Roles
 from operando.morphology.shares import phase_share
 
 
@@ -27,7 +30,7 @@ class PhaseVolumesParameters(Parameters):
 _DEFAULTS = PhaseVolumesParameters()
 
 
-@step(version=1)
+@step(version=2)
 def phase_volumes(
     labels: Labels,
     bore: Bore,
@@ -38,8 +41,9 @@ def phase_volumes(
 ) -> PhaseVolumes:
     """Add up each phase inside the bore and the scan's own field of view, partial volumes as parts.
 
-    The 95 % interval holds the uncertainty of the class means (edges move by it), of the bore's radius, and the
-    noise of the edge voxels. Unknown voxels inside the bore are counted apart, as no phase.
+    The 95 % interval holds the uncertainty of the class means (edges move by it), of the bore's radius, the noise of
+    the edge voxels, and gaps beside the anode that can't be seen (see ``gaps``). Unknown voxels inside the bore are
+    counted apart, as no phase.
     """
     grid = grid_of(labels, "label")
     place = Placement.of(bore, motions, grid)
@@ -51,6 +55,7 @@ def phase_volumes(
     sums.inside[~in_view] = 0
     std = _deviation(sums, classes, bore) * voxel
     centroid = grid.origin + grid.spacing * (sums.moment / np.where(sums.volume > 0, sums.volume, np.nan)[:, None])
+    hidden = _hidden(bore, classes, grid, phases)
     untrusted = float(sums.untrusted.sum() * voxel)
     slack = NORMAL_95 * voxel * np.sqrt(max(float(sums.untrusted.sum()), 0.0))
     inside = float(sums.inside.sum())
@@ -58,8 +63,8 @@ def phase_volumes(
         coords={"phase": list(phases), "axis": ["z", "y", "x"], "edge": ["first", "last"]},
         attrs={"warnings": _warnings(sums, inside)},
         volume=volume,
-        volume_low=volume - NORMAL_95 * std,
-        volume_high=volume + NORMAL_95 * std,
+        volume_low=volume - NORMAL_95 * std - hidden[0],
+        volume_high=volume + NORMAL_95 * std + hidden[1],
         untrusted_volume=untrusted,
         untrusted_volume_low=max(untrusted - slack, 0.0),
         untrusted_volume_high=untrusted + slack,
@@ -100,6 +105,17 @@ def _add_up(labels: Labels, grid: Grid, phases: int) -> _Sums:
             sums.moment[p, 1] += (part.sum(axis=(0, 2), dtype=float) * np.arange(grid.shape[1])).sum()
             sums.moment[p, 2] += (part.sum(axis=(0, 1), dtype=float) * np.arange(grid.shape[2])).sum()
     return sums
+
+
+def _hidden(bore: Bore, classes: Classes, grid: Grid, phases: tuple[str, ...]) -> np.ndarray:
+    """What each phase may hold less and more (2, phase), µm³, if thin gaps beside the anode can't be seen."""
+    roles = Roles.of(phases)
+    result = np.zeros((2, len(phases)))
+    if roles.void is not None and roles.electrolyte is not None:
+        thickness = hidden_gap(classes, roles, float(grid.spacing[0]))
+        area = Inside.of(bore, grid).area(grid) if thickness else 0.0
+        result[0, roles.electrolyte - 1] = result[1, roles.void - 1] = thickness * area
+    return result
 
 
 def rows_in_view(count: int, shift: float) -> np.ndarray:

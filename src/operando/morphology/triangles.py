@@ -33,13 +33,16 @@ def triangle_areas(height: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, n
 def contact(height: np.ndarray, gap: np.ndarray, limit: float, pixel: np.ndarray) -> tuple[float, float]:
     """Area of the triangles without void before them and of all triangles, µm².
 
-    A triangle counts by the share of its corners whose gap is below ``limit``.
+    A triangle counts by the share of its corners whose gap is below ``limit``. Triangles reach to the middles of the
+    outermost columns only; the half column beyond is taken to be like the rest.
     """
     areas, _ = triangle_areas(height, pixel)
     touching = (gap < limit).astype(float)
     a, b, c, d = touching[:-1, :-1], touching[:-1, 1:], touching[1:, :-1], touching[1:, 1:]
     share = np.stack([(a + b + c) / 3, (b + c + d) / 3])
-    return float(np.nansum(areas * share)), float(np.nansum(areas))
+    flat = np.isfinite(areas).sum() / 2
+    beyond = float(np.isfinite(height).sum()) / flat if flat else 0.0
+    return float(np.nansum(areas * share)) * beyond, float(np.nansum(areas)) * beyond
 
 
 def roughness(height: np.ndarray, pixel: np.ndarray, tiles: int = 4) -> tuple[float, float, float]:
