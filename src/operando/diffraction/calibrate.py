@@ -24,7 +24,7 @@ def calibrate(
     spectrum: First[Spectrum],
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
     two_theta_deg: Annotated[float | None, Setting("diffraction.two_theta_deg")],
-    saved: Annotated[str | None, Setting("diffraction.calibration")] = None,
+    saved: Annotated[str | None, Setting("diffraction.calibration", resolve="file")] = None,
 ) -> Calibration:
     """Take the file's energy scale and angle, find dead elements, and measure the resolution on the first spectrum.
 

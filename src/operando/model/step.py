@@ -43,11 +43,12 @@ class Setting:
     """A value of the configuration, by its dotted path; only this value enters the step's digest.
 
     ``resolve="material"`` turns a name or a sequence of names into ``Material`` objects,
-    ``resolve="reactions"`` turns an electrode into its candidate ``Reaction`` objects.
+    ``resolve="reactions"`` turns an electrode into its candidate ``Reaction`` objects, ``resolve="file"`` makes
+    a file name absolute and lets the file's content enter the digest.
     """
 
     path: str
-    resolve: Literal["material", "reactions"] | None = None
+    resolve: Literal["material", "reactions", "file"] | None = None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Coordinator:
         self.nodes = Nodes(self.plan, raw, self.folder.path)
         self.report = Report(failures=list(raw.failures))
         self._arguments = {name: settings.arguments(step, project) for name, step in self.plan.steps.items()}
+        self._files = {name: settings.files_of(step, project) for name, step in self.plan.steps.items()}
         self._wanted = self._wanted_steps()
         self._waiters: dict[tuple[str, str], list[Node]] = defaultdict(list)
         self._ready: list[tuple[tuple[int, int], int, Node]] = []
@@ -87,7 +88,7 @@ class Coordinator:
         recipe = {
             "version": node.step.version,
             "arguments": digest.plain(arguments),
-            "inputs": {name: one.digest for name, one in resolved.items()},
+            "inputs": {name: one.digest for name, one in resolved.items()} | self._files[node.step.name],
         }
         if any(output.name == "volume" for output in node.step.outputs):
             recipe["volume_type"] = self.volume_type

@@ -10,6 +10,7 @@ from operando.model.configuration import Configuration
 from operando.model.errors import ConfigurationError
 from operando.model.step import Setting, Step
 from operando.pipeline import configuration as files
+from operando.pipeline import digest
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,26 @@ def value_of(setting: Setting, project: Project) -> Any:
             break
     if setting.resolve == "material":
         return _materials(value, project)
+    if setting.resolve == "file":
+        return _file(value, project)
     if setting.resolve == "reactions":
         return _reactions(value, project)
     return value
+
+
+def files_of(step: Step[Any, Any], project: Project) -> dict[str, str]:
+    """Identities of the files that a step's settings name."""
+    paths = {name: value_of(setting, project) for name, setting in step.settings if setting.resolve == "file"}
+    return {name: digest.of_file(Path(path)) for name, path in paths.items() if path is not None}
+
+
+def _file(name: Any, project: Project) -> str | None:
+    if name is None:
+        return None
+    path = (project.folder / name).absolute()
+    if not path.is_file():
+        raise ConfigurationError(f"{files.FILE_NAME}: there is no file {name!r}; correct the name or copy it there.")
+    return str(path)
 
 
 def _materials(names: Any, project: Project) -> Any:

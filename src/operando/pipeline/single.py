@@ -1,7 +1,7 @@
 """One instrument alone: one scan to one volume, a series of spectra to lines and lattices."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,24 @@ def reconstruct(
     pixel_size_um: float | None = None,
 ) -> Reconstructed:
     """Reconstruct ``path`` and write the volume to ``output``."""
-    from operando.tomography.scan import reconstruct_scan
+    from operando.tomography.scan import reconstruct_slabs
 
     scan = open_scan(path, pixel_size_um)
-    volume, found, std = reconstruct_scan(scan, centre=centre, rows=rows, filter=filter_name)
-    written = export.write_volume(volume, output)
-    warnings = tuple(scan.attrs.get("warnings", ()))
-    return Reconstructed(written, volume.shape, volume.attrs["units"], from_std(found, std, "px"), warnings)
+    about: dict[str, Any] = {}
+    warnings = dict.fromkeys(scan.attrs.get("warnings", ()))
+
+    def noted() -> Iterator[xr.DataArray]:
+        """The slabs, with what their attributes say kept."""
+        for slab in reconstruct_slabs(scan, centre=centre, rows=rows, filter=filter_name):
+            about.update(slab.attrs, columns=slab.sizes["x"])
+            warnings.update(dict.fromkeys(slab.attrs["warnings"]))
+            yield slab
+
+    height = len(range(scan.sizes["row"])[slice(*rows) if rows else slice(None)])
+    written = export.write_slabs(noted(), height, output)
+    found = from_std(about["centre_px"], about["centre_px_std"], "px")
+    shape = (height, about["columns"], about["columns"])
+    return Reconstructed(written, shape, about["units"], found, tuple(warnings))
 
 
 @dataclass(frozen=True)
