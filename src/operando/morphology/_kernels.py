@@ -12,11 +12,11 @@ import numpy as np
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _compiled(function: _F) -> _F:
+def compiled(function: _F) -> _F:
     return cast(_F, numba.njit(cache=True, nogil=True)(function))
 
 
-@_compiled
+@compiled
 def _keys(t: Any) -> Any:
     """Weights of Keys' cubic convolution (a = -1/2) for the four samples around a fraction t."""
     t2 = t * t
@@ -24,7 +24,7 @@ def _keys(t: Any) -> Any:
     return -0.5 * t + t2 - 0.5 * t3, 1.0 - 2.5 * t2 + 1.5 * t3, 0.5 * t + 2.0 * t2 - 1.5 * t3, 0.5 * (t3 - t2)
 
 
-@_compiled
+@compiled
 def _sample(source: Any, pz: Any, py: Any, px: Any) -> Any:
     """Cubic sample at a position in voxels; NaN where it has no neighbours."""
     nz, ny, nx = source.shape
@@ -49,7 +49,7 @@ def _sample(source: Any, pz: Any, py: Any, px: Any) -> Any:
     return total
 
 
-@_compiled
+@compiled
 def sample_points(image: Any, points: Any) -> Any:
     """Cubic samples at positions in voxels (n, 3), float64; positions beyond the border are moved onto it."""
     nz, ny, nx = image.shape
@@ -62,7 +62,7 @@ def sample_points(image: Any, points: Any) -> Any:
     return result
 
 
-@_compiled
+@compiled
 def slope_points(image: Any, points: Any) -> Any:
     """Central differences along z, y, x at the voxels nearest to positions (n, 3)."""
     nz, ny, nx = image.shape
@@ -77,7 +77,7 @@ def slope_points(image: Any, points: Any) -> Any:
     return result
 
 
-@_compiled
+@compiled
 def resample(
     source: Any,
     source_start: Any,
@@ -133,7 +133,7 @@ def resample(
     return out
 
 
-@_compiled
+@compiled
 def accumulate(
     block: Any,
     first_row: Any,
@@ -193,7 +193,7 @@ def accumulate(
                     edge_square[index] += square
 
 
-@_compiled
+@compiled
 def remove_false_middle(label: Any, darkest: Any, brightest: Any) -> Any:
     """Mark with 254 the voxels of a phase that is only the blurred edge between a darker and a brighter one.
 
@@ -213,7 +213,7 @@ def remove_false_middle(label: Any, darkest: Any, brightest: Any) -> Any:
     return result
 
 
-@_compiled
+@compiled
 def _has_core(label: Any, i: Any, j: Any, k: Any, reach: Any) -> Any:
     nz, ny, nx = label.shape
     own = label[i, j, k]
@@ -225,7 +225,7 @@ def _has_core(label: Any, i: Any, j: Any, k: Any, reach: Any) -> Any:
     return False
 
 
-@_compiled
+@compiled
 def _is_core(label: Any, a: Any, b: Any, c: Any) -> Any:
     nz, ny, nx = label.shape
     own = label[a, b, c]
@@ -240,7 +240,7 @@ def _is_core(label: Any, a: Any, b: Any, c: Any) -> Any:
     return True
 
 
-@_compiled
+@compiled
 def settle_false_middle(grey: Any, marked: Any, darkest: Any, brightest: Any, mean: Any) -> Any:
     """Give the marked voxels (254) to the darker or the brighter phase around them, whichever is nearer in grey."""
     nz, ny, nx = marked.shape
@@ -254,7 +254,7 @@ def settle_false_middle(grey: Any, marked: Any, darkest: Any, brightest: Any, me
     return marked
 
 
-@_compiled
+@compiled
 def _neighbour(label: Any, i: Any, j: Any, k: Any, side: Any) -> Any:
     """Label of one of the six neighbours; 0 beyond the border."""
     nz, ny, nx = label.shape
@@ -266,7 +266,7 @@ def _neighbour(label: Any, i: Any, j: Any, k: Any, side: Any) -> Any:
     return label.dtype.type(0)
 
 
-@_compiled
+@compiled
 def _differs(label: Any, i: Any, j: Any, k: Any) -> Any:
     for side in range(6):
         found = _neighbour(label, i, j, k, side)
@@ -275,7 +275,7 @@ def _differs(label: Any, i: Any, j: Any, k: Any) -> Any:
     return False
 
 
-@_compiled
+@compiled
 def _likeliest(value: Any, label: Any, i: Any, j: Any, k: Any, mean: Any, variance: Any, coupling: Any) -> Any:
     """Phase of the lowest energy: squared misfit and unlike neighbours."""
     best, lowest = label[i, j, k], 1e300
@@ -292,7 +292,7 @@ def _likeliest(value: Any, label: Any, i: Any, j: Any, k: Any, mean: Any, varian
     return best
 
 
-@_compiled
+@compiled
 def smooth_labels(grey: Any, label: Any, mean: Any, variance: Any, coupling: Any, rounds: Any) -> Any:
     """Iterated conditional modes of a Potts model over the six neighbours, in two alternating colours."""
     nz, ny, nx = label.shape
@@ -305,7 +305,7 @@ def smooth_labels(grey: Any, label: Any, mean: Any, variance: Any, coupling: Any
     return label
 
 
-@_compiled
+@compiled
 def _nearest_other(label: Any, i: Any, j: Any, k: Any, reach: Any, towards_bright: Any) -> Any:
     """Nearest other phase within ``reach`` voxels; 0 if there is none."""
     nz, ny, nx = label.shape
@@ -325,7 +325,7 @@ def _nearest_other(label: Any, i: Any, j: Any, k: Any, reach: Any, towards_brigh
     return second
 
 
-@_compiled
+@compiled
 def edge_shares(
     grey: Any, label: Any, darkest: Any, brightest: Any, mean: Any, wide: Any, reach: Any, other: Any, share: Any
 ) -> Any:
@@ -354,120 +354,3 @@ def edge_shares(
                     part = 0.0
                 other[i, j, k] = second
                 share[i, j, k] = min(max(math.floor(85.0 * (part + 1.0) + 0.5), 0), 255)
-
-
-@_compiled
-def descend(
-    label: Any,
-    other: Any,
-    share: Any,
-    main: Any,
-    before: Any,
-    first_row: Any,
-    facing: Any,
-    anode: Any,
-    void: Any,
-    state: Any,
-    height: Any,
-    gap: Any,
-) -> Any:
-    """Go down every column of a block towards the anode and note where its surface is met.
-
-    The rows come in the order of the walk: ``facing`` is +1 if the surface faces growing z, so that the walk goes
-    to falling z. ``before`` holds the anode's share in the row passed last (y, x). ``state``: 0 walking, 1 met,
-    2 unknown voxel passed last. ``gap`` gathers the run of void passed last, in voxels, until the surface is met.
-    """
-    depth, ny, nx = label.shape
-    for step in range(depth):
-        i = depth - 1 - step if facing > 0 else step
-        for j in range(ny):
-            for k in range(nx):
-                if state[j, k] == 1:
-                    continue
-                own, second = label[i, j, k], other[i, j, k]
-                part = share[i, j, k] / 85.0 - 1.0
-                of_anode = part if own == anode else (1.0 - part if second == anode else 0.0)
-                of_void = part if own == void else (1.0 - part if second == void else 0.0)
-                if own == anode and main[i, j, k]:
-                    fall = of_anode - before[j, k]
-                    beyond = 0.5
-                    if fall > 1e-3:
-                        beyond = min(max((of_anode - 0.5) / fall, 0.0), 1.0)
-                    height[j, k] = np.nan if state[j, k] == 2 else first_row + i + facing * beyond
-                    gap[j, k] = np.nan if state[j, k] == 2 else max(gap[j, k] + of_void, 0.0)
-                    state[j, k] = 1
-                    continue
-                if own == 255:
-                    state[j, k] = 2
-                    gap[j, k] = 0.0
-                elif own != 0:
-                    state[j, k] = 0
-                    gap[j, k] = gap[j, k] + of_void if own == void else max(of_void, 0.0)
-                before[j, k] = of_anode
-
-
-@_compiled
-def cavity_sums(
-    label: Any,
-    other: Any,
-    share: Any,
-    part: Any,
-    first: Any,
-    last: Any,
-    first_row: Any,
-    height: Any,
-    facing: Any,
-    void: Any,
-    reach: Any,
-    volume: Any,
-    moment: Any,
-    touch: Any,
-    anode_main: Any,
-) -> Any:
-    """Add the void in front of the surface, partial volumes as parts, to the cavity (``part``) nearest to it.
-
-    ``touch`` counts the faces that each cavity shares with the anode's main body. Only rows first…last of the block
-    are added; the others are there to be looked at.
-    """
-    depth, ny, nx = label.shape
-    for i in range(first, last):
-        for j in range(ny):
-            for k in range(nx):
-                own = label[i, j, k]
-                if own == 0 or own == 255 or np.isnan(height[j, k]):
-                    continue
-                if facing * (first_row + i - height[j, k]) < -1.0:
-                    continue
-                value = share[i, j, k] / 85.0 - 1.0
-                if own == void:
-                    index = part[i, j, k]
-                    for d in range(6):
-                        z = i + (1 if d == 0 else (-1 if d == 1 else 0))
-                        y = j + (1 if d == 2 else (-1 if d == 3 else 0))
-                        x = k + (1 if d == 4 else (-1 if d == 5 else 0))
-                        if 0 <= z < depth and 0 <= y < ny and 0 <= x < nx and anode_main[z, y, x]:
-                            touch[index] += 1
-                elif other[i, j, k] == void:
-                    value = 1.0 - value
-                    index = _nearest_part(part, i, j, k, reach)
-                else:
-                    continue
-                if index > 0:
-                    volume[index] += value
-                    moment[index, 0] += value * (first_row + i)
-                    moment[index, 1] += value * j
-                    moment[index, 2] += value * k
-
-
-@_compiled
-def _nearest_part(part: Any, i: Any, j: Any, k: Any, reach: Any) -> Any:
-    depth, ny, nx = part.shape
-    nearest, found = 1000000, 0
-    for a in range(max(i - reach, 0), min(i + reach + 1, depth)):
-        for b in range(max(j - reach, 0), min(j + reach + 1, ny)):
-            for c in range(max(k - reach, 0), min(k + reach + 1, nx)):
-                if part[a, b, c] > 0:
-                    distance2 = (a - i) ** 2 + (b - j) ** 2 + (c - k) ** 2
-                    if distance2 < nearest:
-                        nearest, found = distance2, part[a, b, c]
-    return found

@@ -59,7 +59,7 @@ def height_map(labels: Labels, roles: Roles, facing: int, body: tuple[Components
 
     The height is where the anode's share passes one half, by linear interpolation between two voxels.
     """
-    from operando.morphology._kernels import descend
+    from operando.morphology._surface_kernels import descend
 
     grid = grid_of(labels, "label")
     parts, is_main = body
@@ -78,7 +78,7 @@ def height_map(labels: Labels, roles: Roles, facing: int, body: tuple[Components
 
 def cavities(labels: Labels, roles: Roles, surface: HeightMap, body: tuple[Components, np.ndarray]) -> Cavities | None:
     """The connected parts of the void that lie before the anode's surface; ``None`` without a void phase."""
-    from operando.morphology._kernels import cavity_sums
+    from operando.morphology._surface_kernels import cavity_sums
 
     if roles.void is None or surface.facing == 0:
         return None
