@@ -7,6 +7,7 @@ import { Compare } from "./compare.js";
 import { openExport } from "./export.js";
 import { AXES, extent, lengthText, distance, middle } from "./geometry.js";
 import { HeatMap } from "./heatmap.js";
+import { clock, gaps, measured, measuredText, note, position } from "./helpers.js";
 import { listenToKeys, showKeys } from "./keys.js";
 import { follow } from "./live.js";
 import { listen } from "./pointer.js";
@@ -30,8 +31,6 @@ class App {
     this.charts.spectrum.plot.hooks.draw.push(() => this.heatMap.set(state.get("spectrum"), this.spectrumFrame()));
     this.tabs = { compare: new Compare(this), space: new Space(this), quality: new Quality(this), tables: new Tables(this) };
   }
-
-  // ---- moving -------------------------------------------------------------------------------------------
 
   get stop() {
     const found = this.stops.findIndex((stop) => (stop.scan === null ? stop.spectrum === this.state.get("spectrum") : stop.scan === this.state.get("scan")));
@@ -79,8 +78,6 @@ class App {
     const text = position.map((um, k) => `${AXES[k]} ${um.toFixed(1)}`).join("  ");
     $("position").value = `${text} µm${value === null ? "" : `  ·  ${value.toPrecision(3)} ${image.unit}`}`;
   }
-
-  // ---- drawing ------------------------------------------------------------------------------------------
 
   updateSlices() {
     return Promise.all(this.slices.map((view) => view.update(this.coarse)));
@@ -368,40 +365,6 @@ class App {
     this.state.set({ tab: next.dataset.tab });
     next.focus();
   }
-}
-
-/** NaN as gaps, as uPlot wants them. */
-function gaps(values) { return Array.from(values, (value) => (Number.isNaN(value) ? null : value)); }
-
-function position(value) { return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite); }
-
-/** A value with its 95 % interval, as many digits as the interval allows. */
-function measuredText(value, low, high) {
-  const power = Math.abs(value) >= 1e5 ? Math.floor(Math.log10(Math.abs(value))) : 0, scale = 10 ** power;
-  if (low === null || high === null || high <= low) return String(Number(value.toPrecision(4)));
-  const digits = Math.min(7, Math.max(0, 1 - Math.floor(Math.log10((high - low) / 2 / scale))));
-  const [middle, from, to] = [value, low, high].map((one) => (one / scale).toFixed(digits));
-  return power ? `${middle} (${from} … ${to}) × 10^${power}` : `${middle} (${from} … ${to})`;
-}
-
-function clock(milliseconds) { return milliseconds ? new Date(milliseconds).toISOString().slice(11, 16) : ""; }
-
-function note(text) {
-  const element = document.createElement("p");
-  element.className = "legend";
-  element.textContent = text;
-  return element;
-}
-
-/** Notes how long it took from an input to what it painted; read by the measurement of latency. */
-async function measured(event, drawn) {
-  const start = event.timeStamp;
-  await drawn;
-  requestAnimationFrame(() => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => performance.measure(`scrub ${event.type}`, { start, end: performance.now() });
-    port2.postMessage(null);
-  });
 }
 
 async function start() {
