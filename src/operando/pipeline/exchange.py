@@ -53,9 +53,14 @@ def _chosen(results: Results, product: str, scan: int | None) -> Iterator[tuple[
 def _mesh(results: Results, scan: int | None) -> Iterator[Path]:
     from operando.morphology import mesh
 
-    for number, labels in _chosen(results, "labels", scan):
-        name = Path(results.keys("scan")[number]).stem
-        yield from mesh.write_all(labels, results.path / "export" / name)
+    for number, interface in _chosen(results, "interface", scan):
+        corners, faces = mesh.surface_mesh(interface)
+        stem = results.path / "export" / f"{Path(results.keys('scan')[number]).stem}.interface"
+        stem.parent.mkdir(exist_ok=True)
+        for ending, write_mesh in ((".stl", mesh.write_stl), (".ply", mesh.write_ply)):
+            path = stem.with_name(stem.name + ending)
+            write_mesh(path, corners, faces)
+            yield path
 
 
 _WRITERS: dict[str, Callable[[Results, int | None], Iterator[Path]]] = {
