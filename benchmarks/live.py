@@ -5,7 +5,7 @@
 
 One scan is truncated first and completed later, one comes late, one is copied a second time, the cycler's file grows;
 half way the watch is killed without warning and started again. At the end the summary must be that of one plain run
-over all files, and an open page must have followed without a reload. Prints the time from closing a scan to its quick
+over all files. Prints the time from closing a scan to its quick
 look, and what was different, if anything.
 """
 

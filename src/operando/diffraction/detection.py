@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import binom, chi2
+from scipy.special import chdtrc, comb
 
 
 def false_alarm(gain: float, lines: int, trials: float) -> float:
@@ -14,7 +14,7 @@ def false_alarm(gain: float, lines: int, trials: float) -> float:
     https://doi.org/10.1080/01621459.1987.10478472); ``trials`` independent places are searched.
     """
     counts = np.arange(1, lines + 1)
-    tail = float((binom.pmf(counts, lines, 0.5) * chi2.sf(2.0 * gain, counts)).sum())
+    tail = float((comb(lines, counts) * 0.5**lines * chdtrc(counts, 2.0 * gain)).sum())
     return min(1.0, trials * tail)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 EXCLUDED_BELOW = 3e-3
 """A cause is excluded if its best fit is this improbable."""
@@ -54,7 +54,7 @@ class Explanation:
     @property
     def probability(self) -> float:
         """Chance of a worse fit if this is the cause."""
-        return float(chi2.sf(self.chi_squared, self.freedom)) if self.freedom > 0 else 1.0
+        return float(chdtrc(self.freedom, self.chi_squared)) if self.freedom > 0 else 1.0
 
 
 def patterns(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from operando.diffraction.comparison import (
     Comparison,
@@ -112,7 +112,7 @@ def judge(evidence: Evidence, phase: int) -> Verdict | None:
 
 def _improbable(change: np.ndarray, covariance: np.ndarray) -> bool:
     chi_squared = float(change @ np.linalg.solve(covariance, change))
-    return bool(chi2.sf(chi_squared, len(change)) < 0.1 * EXCLUDED_BELOW)
+    return bool(chdtrc(len(change), chi_squared) < 0.1 * EXCLUDED_BELOW)
 
 
 def _of_moving_lattice(evidence: Evidence, phase: int) -> tuple[str, ...]:

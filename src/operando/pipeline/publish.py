@@ -11,7 +11,7 @@ import xarray as xr
 
 from operando.joint.summary import with_warnings
 from operando.model.clock import to_text
-from operando.pipeline import codec, deposit, nexus
+from operando.pipeline import codec, deposit, display, nexus
 from operando.pipeline.store import Results
 
 
@@ -23,6 +23,7 @@ def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str
     written.append(write_store(results))
     written.append(nexus.write(results, version))
     written.append(deposit.write(results, version))
+    display.write_display(results)
     return written
 
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from operando.model.contract import Frame
 from operando.model.errors import OperandoError
+from operando.model.products.catalogue import contracts
 from operando.pipeline import arrays, codec, stacking
 from operando.pipeline.index import Entry, Index
 
@@ -124,12 +125,8 @@ class Results:
         return any(about["content"] is None for _, about in self._products.get(name, {}).values())
 
     def _kind(self, product: str) -> Frame | None:
-        from operando.pipeline.steps import known_steps
-
-        for step in known_steps().values():
-            if any(output.name == product for output in step.outputs):
-                return step.over
-        return None
+        contract = contracts().get(product)
+        return contract.frame if contract else None
 
     def _key(self, name: str, frame: int | None) -> str | None:
         kind = self._kind(name)
@@ -144,7 +141,7 @@ class Results:
         return found[1] if found else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _read_small(path: Path) -> xr.Dataset:
     return codec.read(path)
 
