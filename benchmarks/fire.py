@@ -203,7 +203,7 @@ def table(results: list[Result], whole_s: float) -> str:
         f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}. "
         f"An undisturbed run takes {whole_s:.1f} s.",
         "",
-        "| killed | runs | truly mid-run | all readable after the kill | same bits after resuming | resumed faster than a whole run | median resume / s |",
+        "| killed | runs | truly mid-run | all readable after | same bits resumed | faster than a whole run | median resume / s |",
         "|---|---|---|---|---|---|---|",
     ]
     groups: dict[str, list[Result]] = {}
@@ -213,10 +213,14 @@ def table(results: list[Result], whole_s: float) -> str:
         ).append(result)
     for name, group in [*groups.items(), ("**all**", results)]:
         resumed = sorted(result.resumed_s for result in group)
-        lines.append(
-            f"| {name} | {len(group)} | {sum(r.truly for r in group)} | {sum(r.readable for r in group)} | "
-            f"{sum(r.same for r in group)} | {sum(r.resumed_s < whole_s for r in group)} | {resumed[len(resumed) // 2]:.1f} |"
+        counts = (
+            len(group),
+            sum(r.truly for r in group),
+            sum(r.readable for r in group),
+            sum(r.same for r in group),
+            sum(r.resumed_s < whole_s for r in group),
         )
+        lines.append(f"| {name} | {' | '.join(map(str, counts))} | {resumed[len(resumed) // 2]:.1f} |")
     return "\n".join(lines) + "\n"
 
 

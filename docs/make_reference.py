@@ -36,7 +36,7 @@ def configuration() -> str:
     for name, field in Configuration.model_fields.items():
         model = _model(field.annotation)
         if model is None:
-            parts.append(f"## [steps.NAME]\n\nParameters of any step: see [steps.md](steps.md).\n")
+            parts.append("## [steps.NAME]\n\nParameters of any step: see [steps.md](steps.md).\n")
         else:
             parts += _section(name, model)
     return "\n".join(parts)

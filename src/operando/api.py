@@ -41,6 +41,6 @@ def load(folder: str | Path) -> xr.DataTree:
 
 def show(folder: str | Path) -> Any:
     """The linked viewer as a notebook widget."""
-    from operando.viewer import notebook
+    from operando.viewer.notebook import show as open_widget
 
-    return notebook.show(Path(folder))
+    return open_widget(Path(folder))

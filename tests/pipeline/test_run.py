@@ -13,8 +13,8 @@ import pytest
 
 from operando.model.errors import ConfigurationError
 from operando.pipeline import experiment
-from operando.pipeline.index import Index
 from operando.pipeline.events import Event, Options, Report
+from operando.pipeline.index import Index
 from operando.pipeline.store import Results, load
 
 SERIAL = Options(workers=0)
