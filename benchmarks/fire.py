@@ -203,7 +203,7 @@ def table(results: list[Result], whole_s: float) -> str:
         f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}. "
         f"An undisturbed run takes {whole_s:.1f} s.",
         "",
-        "| killed | runs | truly mid-run | readable after | same bits resumed | faster than whole | median resume / s |",
+        "| killed | runs | truly mid-run | readable after | same bits resumed | faster than whole | median / s |",
         "|---|---|---|---|---|---|---|",
     ]
     groups: dict[str, list[Result]] = {}
