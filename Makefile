@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test lint bench validate fire fuzz clean
+.PHONY: demo test lint bench validate fire clean
 
 demo: $(INSTALLED)  ## simulate an experiment, run everything on it, compare with the truth
 	$(BIN)/operando demo demo
@@ -18,17 +18,14 @@ lint: $(INSTALLED)  ## style, types and import rules alone (the tests run them t
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED)  ## speed and memory beside the peers; writes the tables of docs/benchmarks
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(INSTALLED)  ## speed and memory, beside the peers that are installed; docs/benchmarks quotes the tables
+	for name in reconstruct simulate diffraction_speed viewer; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
-validate: $(INSTALLED)  ## long statistics: bias, coverage, causes over many seeds; writes docs/validation
-	for script in benchmarks/validate_*.py; do $(BIN)/python $$script || exit 1; done
+validate: $(INSTALLED)  ## long statistics over many seeds: bias, coverage, causes; docs/validation quotes the tables
+	for name in validate_diffraction validate_morphology causes; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 fire: $(INSTALLED)  ## kill a run a hundred times and resume it; writes docs/reliability.md
 	$(BIN)/python benchmarks/fire.py
-
-fuzz: $(INSTALLED)  ## garbage for every reader
-	$(BIN)/python benchmarks/fuzz.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,7 @@ def energy_times_d(two_theta_deg: np.ndarray | float) -> np.ndarray:
     """E × d in keV Å at a diffraction angle.
 
     >>> round(float(energy_times_d(8.0)), 3)
-    88.87
+    88.869
     """
     return np.asarray(HC_KEV_ANGSTROM / (2.0 * np.sin(np.radians(np.asarray(two_theta_deg, float)) / 2.0)))
 

@@ -79,7 +79,7 @@ def to_text(time: np.datetime64) -> str | None:
     """Write a time as ISO 8601 UTC with ``Z``, ``None`` for no time.
 
     >>> to_text(np.datetime64("2018-05-04T06:00:00.250", "ns"))
-    '2018-05-04T06:00:00.250Z'
+    '2018-05-04T06:00:00.25Z'
     """
     if np.isnat(time):
         return None

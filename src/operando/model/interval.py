@@ -28,8 +28,8 @@ class Quantity:
 def from_std(value: float, std: float, unit: str) -> Quantity:
     """A normally distributed result.
 
-    >>> from_std(10.0, 1.0, "um").high
-    11.959963984540054
+    >>> round(from_std(10.0, 1.0, "um").high, 6)
+    11.959964
     """
     half = NORMAL_95 * float(std)
     return Quantity(float(value), float(value) - half, float(value) + half, unit)
