@@ -98,8 +98,12 @@ def dark_noise(beam: Open, glare: float) -> np.ndarray:
 
 
 def shot_noise(beam: Open) -> np.ndarray:
-    """Variance of a transmission of one by counting quanta (row,); 0 where a single flat does not tell it."""
-    return np.nan_to_num(beam.gain) / np.maximum(np.median(beam.images.mean(0), axis=1), 1e-30)
+    """Variance of a transmission of one by counting quanta (row,).
+
+    0 where a single flat does not tell it, infinite in rows without beam.
+    """
+    level = np.median(beam.images.mean(0), axis=1)
+    return np.where(level > 0, np.nan_to_num(beam.gain) / np.where(level > 0, level, 1.0), np.inf)
 
 
 def _divide(
