@@ -144,3 +144,20 @@ def test_a_lock_of_a_process_that_is_gone_is_taken_over_with_a_word(tmp_path: Pa
     with held(tmp_path) as taken:
         assert taken is not None
         assert "4000000" in taken
+
+
+def test_a_product_that_starts_again_grows_in_a_place_of_its_own(tmp_path: Path) -> None:
+    """A slab of the earlier start may still be written: it must not land in the new arrays."""
+    from operando.pipeline.slabs import Slabs
+    from operando.pipeline.worker import Outcome, Target, Task
+
+    target = Target("volume", tmp_path / "abc.volume", big=True, integers=True)
+    first = Slabs(Task("reconstruct", "abc", {}, (target,), 1_000_000))
+    task = first.next_task()
+    assert not first.record(task, Outcome(layout=arrays.Layout(20, 8, "z", (0.0, 1.0))))
+    late = first.next_task()
+    again = first.with_range(arrays.RangeExceededError(-3.0, 5.0))
+    assert not again.counts(late)
+    assert again.next_task().targets[0].path != late.targets[0].path
+    assert again.base.value_range == (-7.0, 9.0)
+    assert again.with_less_memory().base.memory_bytes == 500_000

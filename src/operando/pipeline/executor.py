@@ -108,7 +108,7 @@ def open_executor(workers: int | None, scheduler: str | None) -> Iterator[Execut
             processes=True,
             dashboard_address=None,
             memory_limit=None,
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,
     ):

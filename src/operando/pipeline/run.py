@@ -124,6 +124,8 @@ class Coordinator:
             if node.state == "failed":
                 continue
             slabs = self._slabs.setdefault(node.key, Slabs(self._first_task(node, executor)))
+            if not slabs.starts:
+                continue
             task = slabs.next_task()
             if slabs.starts:
                 self._push(node)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field, replace
 
 from operando.pipeline import arrays
-from operando.pipeline.worker import Outcome, Task
+from operando.pipeline.worker import Outcome, Target, Task
 
 
 @dataclass
 class Slabs:
     """Bookkeeping of one product. Its first task decides the layout, then the others are known.
 
-    Starting again (a wider range, less memory) raises ``generation``; outcomes of an earlier one do not count.
+    Starting again (a wider range, less memory) raises ``generation``; outcomes of an earlier one do not count,
+    and it grows in a place of its own, for slabs of the earlier one may still be written.
     """
 
     base: Task
@@ -54,4 +55,14 @@ class Slabs:
         return self._again(replace(self.base, memory_bytes=self.base.memory_bytes // 2))
 
     def _again(self, base: Task) -> "Slabs":
-        return Slabs(replace(base, layout=None, start=0, generation=base.generation + 1))
+        generation = base.generation + 1
+        return Slabs(replace(base, layout=None, start=0, generation=generation, targets=_moved(base, generation)))
+
+
+def _moved(base: Task, generation: int) -> tuple[Target, ...]:
+    """The targets of another generation."""
+    names = [f"{base.digest[:16]}.{target.product}.{generation}" for target in base.targets]
+    return tuple(
+        replace(target, path=target.path.with_name(name)) if target.big else target
+        for target, name in zip(base.targets, names, strict=True)
+    )

@@ -14,7 +14,7 @@ from operando.pipeline import arrays, codec, digest
 from operando.pipeline.expression import Fused, Raw, Source, Stored, call, evaluate, rows_of, slab_dim
 from operando.pipeline.steps import known_steps
 
-RANGE_PROBES = 5
+RANGE_PROBES = 9
 """Rows from which the range of stored integers is first guessed; a slab outside it makes it wider."""
 
 
@@ -74,7 +74,7 @@ def _work_whole(task: Task, step: Step[Any, Any]) -> Outcome:
 def _work_in_slabs(task: Task, step: Step[Any, Any]) -> Outcome:
     layout = task.layout or _decide_layout(task, step)
     marker = _marker(task, layout)
-    if marker.exists():
+    if marker.exists() and all(target.path.exists() for target in task.targets):
         return Outcome(layout=layout)
     stop = min(task.start + layout.slab_rows, layout.rows)
     outputs = call(step, task.arguments, slice(task.start, stop) if step.cut else None)
