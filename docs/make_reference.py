@@ -16,10 +16,11 @@ def commands() -> str:
     from operando.cli import COMMANDS, cli
 
     parts = ["# Commands\n\nWritten by `docs/make_reference.py` from the commands themselves.\n"]
+    whole = click.Context(cli, info_name="operando", help_option_names=["-h", "--help"])
     for name in COMMANDS:
-        command = cli.get_command(click.Context(cli), name)
+        command = cli.get_command(whole, name)
         assert command is not None
-        context = click.Context(command, info_name=f"operando {name}")
+        context = click.Context(command, parent=whole, info_name=name)
         context.terminal_width = 100
         parts.append(f"## operando {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
