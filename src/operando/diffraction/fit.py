@@ -10,13 +10,14 @@ from operando.diffraction.element import ElementFit, FitParameters, fit_spectrum
 from operando.diffraction.merge import LineTable, Merged, free_line, line_spacings, measured, merge
 from operando.diffraction.pawley import STRONG
 from operando.diffraction.phases import Pattern
+from operando.diffraction.rounding import significant, without_last_bits
 from operando.model.contract import warnings_of
 from operando.model.material import Material
 from operando.model.products.diffraction import LATTICE, LINES, Calibration, Corrected, Lattice, Lines
 from operando.model.step import Setting, step
 
 
-@step(version=3)
+@step(version=4)
 def fit(
     corrected: Corrected,
     calibration: Calibration,
@@ -36,10 +37,11 @@ def fit(
     attrs: dict[str, object] = {key: corrected.attrs[key] for key in ("frame", "file") if key in corrected.attrs}
     attrs["false_alarm_rate"] = params.false_alarm_rate
     notes = [*warnings_of(corrected), *_notes(corrected, fits, merged, materials)]
-    return (
-        _lines(table, {**attrs, "warnings": notes, "unindexed_kev": unindexed(fits)}),
-        _lattice(fits, merged, materials, params, attrs, len(corrected["good"])),
+    lines = _lines(
+        table, {**attrs, "warnings": notes, "unindexed_kev": significant(np.array(unindexed(fits))).tolist()}
     )
+    lattice = _lattice(fits, merged, materials, params, attrs, len(corrected["good"]))
+    return without_last_bits(lines), without_last_bits(lattice)
 
 
 def _table(

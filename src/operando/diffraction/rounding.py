@@ -1,0 +1,29 @@
+"""Results without the last bits, which linear algebra leaves to where arrays happen to lie in memory."""
+
+import numpy as np
+import xarray as xr
+
+DIGITS = 10
+"""Significant digits kept: far more than any interval needs, fewer than rounding errors reach."""
+
+
+def significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
+    """Round to so many significant digits; what is not finite stays.
+
+    >>> significant(np.array([123.456789012345, 0.0, np.nan]), 6)
+    array([123.457,   0.   ,     nan])
+    """
+    magnitude = np.where(np.isfinite(values) & (values != 0), np.abs(values), 1.0)
+    decimals = digits - 1 - np.floor(np.log10(magnitude))
+    factor = 10.0 ** np.clip(decimals, -300, 300)
+    return np.where(np.isfinite(values), np.rint(np.where(np.isfinite(values), values, 0.0) * factor) / factor, values)
+
+
+def without_last_bits(product: xr.Dataset) -> xr.Dataset:
+    """The product with every floating-point variable rounded, so that it is the same on any worker."""
+    rounded = {
+        name: (variable.dims, significant(variable.values), variable.attrs)
+        for name, variable in product.data_vars.items()
+        if variable.dtype.kind == "f"
+    }
+    return product.assign(rounded)
