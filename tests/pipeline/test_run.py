@@ -152,6 +152,24 @@ def test_each_instrument_is_optional(raw: Path, summary_schema: dict) -> None:
     assert summary["cycles"]
 
 
+def test_another_cell_with_other_phases_and_no_diffraction_runs_as_well(raw: Path) -> None:
+    """Told that lithium metal is plated, the balance says that far too little volume was seen for that."""
+    text = (raw / "operando.toml").read_text()
+    head, _, rest = text.partition("[diffraction]")
+    text = head + rest[rest.index("[electrochemistry]") :]
+    text = text.replace('["void", "electrolyte", "anode"]', '["pore", "separator", "lithium"]')
+    text = text.replace('material = "InLi"', 'material = "Li"').replace('"In + Li -> InLi"', '"Li+ -> Li"')
+    (raw / "operando.toml").write_text(text)
+    report, _ = _run(raw)
+    assert report.exit_status == 0
+    summary = json.loads((raw / "results" / "summary.json").read_text())
+    assert set(summary["scans"][0]["phase_volume_um3"]) == {"pore", "separator", "lithium"}
+    assert summary["spectra"] == []
+    plating = summary["volume_balance"][-1]["candidates"][0]
+    assert plating["reaction"] == "Li+ -> Li"
+    assert plating["ratio"]["high"] < 0.9
+
+
 def test_two_scans_at_one_time_are_told(raw: Path) -> None:
     shutil.copy2(raw / "raw" / "tomo" / "scan_0001.nxs", raw / "raw" / "tomo" / "scan_0001b.nxs")
     problems = [problem.text for problem in experiment.check(raw)]
