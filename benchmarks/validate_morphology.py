@@ -1,6 +1,6 @@
 """Bias and coverage of the anode's net change over many volume-level realisations.
 
-Run as ``python benchmarks/validate_morphology.py [COUNT [FIRST_SEED]]``; 200 realisations take a few minutes. It prints the bias
+Run as ``python benchmarks/validate_morphology.py [COUNT [FIRST_SEED]]``; 200 take a few minutes. It prints the bias
 (which must stay below 2 % and 0.02 voxel × area), the coverage of the 95 % intervals with the probability of so many
 misses if they were right, the half-width against the actual error, and the null test.
 """
