@@ -4,7 +4,13 @@ Figures take a ``Source``, a read-only view of the results, and return matplotli
 the results folder.
 """
 
-from operando.figures.catalogue import script
-from operando.figures.saving import save
+from importlib import import_module
 
-__all__ = ["save", "script"]
+_HOME = {"save": "saving", "script": "catalogue"}
+
+
+def __getattr__(name: str) -> object:
+    """Find a function in its module on first use, so that importing the room costs nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'operando.figures' has no attribute {name!r}")
+    return getattr(import_module(f"operando.figures.{_HOME[name]}"), name)
