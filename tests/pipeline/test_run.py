@@ -116,6 +116,16 @@ def test_a_killed_run_resumes_to_the_same_bits(raw: Path, tiny_done: Path, after
     assert _digests(raw) == _digests(tiny_done)
 
 
+def test_a_dry_run_says_what_would_be_written_and_computes_nothing(raw: Path) -> None:
+    done = experiment.bring_up_to_date(
+        raw, Options(workers=0, dry_run=True, memory_bytes=10**9), lambda event: None, "0.1.0"
+    )
+    assert done.need is not None
+    assert done.need.memory_bytes == 10**9
+    assert done.need.volume_bytes == pytest.approx(4 * 64 * 96**2 * (16 / 7 + 0.125), rel=1e-6)
+    assert not list((raw / "results" / "volumes").glob("*.ome.zarr"))
+
+
 def test_a_truncated_scan_fails_alone(raw: Path) -> None:
     broken = raw / "raw" / "tomo" / "scan_0002.nxs"
     broken.write_bytes(broken.read_bytes()[:20000])

@@ -95,7 +95,7 @@ def _say_what_was_done(done: Any, folder: Path, *, dry_run: bool, as_json: bool,
     if quiet:
         return
     if dry_run:
-        _say_plan(report)
+        _say_plan(report, done.need)
     elif not report.computed and not report.failures:
         click.echo(f"Everything is up to date: {report.reused} results, nothing computed.")
     else:
@@ -105,12 +105,14 @@ def _say_what_was_done(done: Any, folder: Path, *, dry_run: bool, as_json: bool,
         click.echo(f"Results: {folder / 'results'}")
 
 
-def _say_plan(report: Any) -> None:
+def _say_plan(report: Any, need: Any) -> None:
     if not report.stale:
         click.echo("Everything is up to date; nothing would be computed.")
         return
     rows = [[step, frame or "(experiment)", why] for step, frame, why in report.stale]
     shared.table("To compute, and then what follows from it", ["step", "file", "why"], rows)
+    click.echo(f"Volumes to write: {need.volume_bytes / 1e9:.3g} GB before compression.")
+    click.echo(f"Memory to use at most: {need.memory_bytes / 1e9:.3g} GB (--memory changes it).")
 
 
 @click.command(epilog="Example: operando status my-experiment")

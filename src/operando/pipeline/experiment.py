@@ -11,6 +11,7 @@ from typing import Any
 from operando.model.errors import ConfigurationError, OperandoError
 from operando.pipeline import codec, lock, logs, publish, raw, run, settings
 from operando.pipeline.clocks import check_clocks
+from operando.pipeline.estimate import Need, needed
 from operando.pipeline.events import Listener, Options, Report
 from operando.pipeline.index import LAYOUT, Index, layout_of
 from operando.pipeline.store import FRAMES_FILE, RESULTS
@@ -26,6 +27,7 @@ class Done:
 
     report: Report
     files: tuple[Path, ...]
+    need: Need | None = None
 
 
 def bring_up_to_date(folder: Path, options: Options, tell: Listener, version: str) -> Done:
@@ -47,7 +49,8 @@ def bring_up_to_date(folder: Path, options: Options, tell: Listener, version: st
         _write_frames(results, found)
         coordinator = run.settle(project, found, index, options, tell)
         if options.dry_run:
-            return Done(coordinator.report, ())
+            integers = project.configuration.results.volume_type == "uint16"
+            return Done(coordinator.report, (), needed(found, coordinator.report, options, integers=integers))
         _write_frames(results, found, coordinator.nodes.frames["pair"])
         index.compact()
         if not _due(coordinator, results):
