@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-VERSION = "0.1.0"
+VERSION = version("operando")
 
 
 def folder_argument(command: F) -> F:
