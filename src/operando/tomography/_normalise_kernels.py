@@ -113,7 +113,7 @@ def line_integral(
     transmission: np.ndarray,
     starved: np.ndarray,
     noise: np.ndarray,
-    level: float,
+    level: np.ndarray,
     early: np.ndarray,
     late: np.ndarray,
     share: np.ndarray,
@@ -122,19 +122,19 @@ def line_integral(
 ) -> None:
     """-ln of the glare-corrected transmission (angle, row, column); starved rays not below one noise.
 
-    The glare of a projection is ``level`` times the veil between ``early`` and ``late`` (angle, row, column).
+    The glare is the row's ``level`` times the veil between ``early`` and ``late`` (angle, row, column).
     """
     angles, rows, columns = transmission.shape
-    scale = np.float32(1 / (1 - level))
-    level = np.float32(level)
     for angle in range(angles):
         for row in range(rows):
+            own = level[row]
+            scale = np.float32(1) / (np.float32(1) - own)
             for column in range(columns):
                 value = transmission[angle, row, column]
-                if level > 0:
+                if own > 0:
                     before = early[angle, row, column]
                     veil = before + share[angle] * (late[angle, row, column] - before)
-                    value = (value - level * veil) * scale
+                    value = (value - own * veil) * scale
                 if starved[angle, row, column] or value <= 0:
                     starved[angle, row, column] = True
                     value = max(value, max(noise[row, column], least))
@@ -154,11 +154,14 @@ def calm(
     """Write into ``result`` the mean of as many dark rays around each dark ray as bring its noise to ``target``.
 
     Dark is a ray (angle, row, column) whose own relative noise is above ``target``. At most seven columns of
-    three neighbouring projections are taken, and never a bright ray: an edge stays where it is.
+    three neighbouring projections are taken, and never a bright ray: an edge stays where it is. Rows without beam
+    (infinite ``shot``) stay as they are.
     """
     angles, rows, columns = transmission.shape
     for angle in range(first, last):
         for row in range(rows):
+            if not np.isfinite(shot[row]):
+                continue
             for column in range(columns):
                 value = transmission[angle, row, column]
                 own = noise[row, column] ** 2 + shot[row] * max(value, 0.0)
