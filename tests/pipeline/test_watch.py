@@ -170,3 +170,12 @@ def test_a_scan_that_was_cut_short_comes_right_after_a_restart(
     assert quick is not None
     assert quick.unit == "1/cm"
     assert quick.contrast_to_noise > 3
+
+
+def test_limits_of_an_alarm_come_from_the_configuration(tmp_path: Path):
+    assert quality.limits_of(tmp_path).disk_left_gb == 20
+    (tmp_path / "operando.toml").write_text("[watch]\ndisk_left_gb = 500\n")
+    assert quality.limits_of(tmp_path).disk_left_gb == 500
+    (tmp_path / "operando.toml").write_text("[watch]\ndisk_left = 500\n")
+    with pytest.raises(ConfigurationError, match="disk_left_gb"):
+        quality.limits_of(tmp_path)

@@ -113,6 +113,25 @@ class Results(Section):
     )
 
 
+class Watch(Section):
+    """When a figure of quality raises an alarm in `operando watch` and in the viewer."""
+
+    beam_drop: float = Field(0.3, gt=0, lt=1, description="drop of the ring current below the series' median")
+    centre_drift_px: float = Field(2.0, gt=0, description="of the centre of rotation from the series' median")
+    sample_drift_um: float = Field(50.0, gt=0, description="how far the cell moved since the first scan")
+    noise_rise: float = Field(1.5, gt=1, description="noise of a scan over the series' median")
+    sharpness_drop: float = Field(0.5, gt=0, lt=1, description="drop of the sharpness below the series' median")
+    untrusted_share: float = Field(0.3, gt=0, lt=1, description="of the volume inside the bore")
+    dead_time: float = Field(0.4, gt=0, lt=1, description="of the spectrometer")
+    line_shift: float = Field(2e-3, gt=0, description="relative shift of the strongest line from the series' median")
+    gap_factor: float = Field(1.8, gt=1, description="time between two frames over the usual time")
+    cycler_silence_s: float = Field(
+        900.0, gt=0, description="time by which the cycler's record may lag behind the frames"
+    )
+    disk_left_gb: float = Field(20.0, ge=0, description="free space where the results lie")
+    lag_s: float = Field(1800.0, gt=0, description="time by which the results may lag behind the files")
+
+
 class Materials(Section):
     """The user's own phases."""
 
@@ -129,4 +148,5 @@ class Configuration(Section):
     electrochemistry: Electrochemistry | None = None
     materials: Materials = Materials()
     results: Results = Results()
+    watch: Watch = Watch()
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -13,35 +13,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from pydantic import BaseModel, ConfigDict, Field
 
 from operando.model.clock import to_text
-from operando.model.configuration import Configuration
+from operando.model.configuration import Configuration, Watch
 from operando.pipeline import codec, display
+from operando.pipeline import configuration as configuration_file
 from operando.pipeline.store import RESULTS, Results
 
 QUICK_FILE = "quicklook.npz"
-
-
-class Limits(BaseModel):
-    """When a figure raises an alarm."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    beam_drop: float = Field(0.3, gt=0, lt=1, description="drop of the ring current below the series' median")
-    centre_drift_px: float = Field(2.0, gt=0, description="of the centre of rotation from the series' median")
-    sample_drift_um: float = Field(50.0, gt=0, description="how far the cell moved since the first scan")
-    noise_rise: float = Field(1.5, gt=1, description="noise of a scan over the series' median")
-    sharpness_drop: float = Field(0.5, gt=0, lt=1, description="drop of the sharpness below the series' median")
-    untrusted_share: float = Field(0.3, gt=0, lt=1, description="of the volume inside the bore")
-    dead_time: float = Field(0.4, gt=0, lt=1, description="of the spectrometer")
-    line_shift: float = Field(2e-3, gt=0, description="relative shift of the strongest line from the series' median")
-    gap_factor: float = Field(1.8, gt=1, description="time between two frames over the usual time")
-    cycler_silence_s: float = Field(
-        900.0, gt=0, description="time by which the cycler's record may lag behind the frames"
-    )
-    disk_left_gb: float = Field(20.0, ge=0, description="free space where the results lie")
-    lag_s: float = Field(1800.0, gt=0, description="time by which the results may lag behind the files")
 
 
 @dataclass(frozen=True)
@@ -63,9 +42,13 @@ class Strip:
         return {**vars(self), "value": [v if np.isfinite(v) else None for v in self.value]}
 
 
-def assess(results: Results, limits: Limits | None = None) -> list[Strip]:
+def limits_of(folder: Path) -> Watch:
+    """Limits of the folder's configuration; the defaults where the results stand without one."""
+    return configuration_file.load(folder).watch if (folder / configuration_file.FILE_NAME).exists() else Watch()
+
+
+def assess(results: Results, limits: Watch) -> list[Strip]:
     """All figures that these results allow."""
-    limits = limits or Limits()
     return [strip for measure in MEASURES for strip in measure(results, limits) if np.isfinite(strip.value).any()]
 
 
@@ -84,7 +67,7 @@ def _strip(
     return Strip(name, title, unit, over, tuple(map(int, frames)), tuple(map(float, value)), low, high, alarm)
 
 
-def _beam(results: Results, limits: Limits) -> Iterator[Strip]:
+def _beam(results: Results, limits: Watch) -> Iterator[Strip]:
     for over in ("scan", "spectrum"):
         table = results.table(f"{over}_exposure")
         if table is not None and np.isfinite(table["ring_current"].values).any():
@@ -93,7 +76,7 @@ def _beam(results: Results, limits: Limits) -> Iterator[Strip]:
             yield _strip((f"beam_{over}", f"Ring current, {over}", "mA", over), table[over].values, values, low)
 
 
-def _centre(results: Results, limits: Limits) -> Iterator[Strip]:
+def _centre(results: Results, limits: Watch) -> Iterator[Strip]:
     table = results.table("centres")
     if table is not None:
         drift = table["centre"].values - np.nanmedian(table["centre"].values)
@@ -103,7 +86,7 @@ def _centre(results: Results, limits: Limits) -> Iterator[Strip]:
         )
 
 
-def _sample(results: Results, limits: Limits) -> Iterator[Strip]:
+def _sample(results: Results, limits: Watch) -> Iterator[Strip]:
     table = results.table("motions")
     if table is not None:
         moved = np.linalg.norm(table["translation"].values, axis=1)
@@ -112,7 +95,7 @@ def _sample(results: Results, limits: Limits) -> Iterator[Strip]:
         )
 
 
-def _noise(results: Results, limits: Limits) -> Iterator[Strip]:
+def _noise(results: Results, limits: Watch) -> Iterator[Strip]:
     table, classes = results.table("histogram"), results.table("classes")
     if table is None or "noise" not in table:
         return
@@ -124,7 +107,7 @@ def _noise(results: Results, limits: Limits) -> Iterator[Strip]:
         yield _strip(("snr", "Contrast over noise", "", "scan"), table["scan"].values, contrast / noise)
 
 
-def _sharpness(results: Results, limits: Limits) -> Iterator[Strip]:
+def _sharpness(results: Results, limits: Watch) -> Iterator[Strip]:
     images = display.catalogue(results).get("volume", {})
     frames = sorted(images)
     if frames:
@@ -133,7 +116,7 @@ def _sharpness(results: Results, limits: Limits) -> Iterator[Strip]:
         yield _strip(("sharpness", "Sharpness of the steepest edges", "1/mm", "scan"), frames, values, low)
 
 
-def _untrusted(results: Results, limits: Limits) -> Iterator[Strip]:
+def _untrusted(results: Results, limits: Watch) -> Iterator[Strip]:
     table = results.table("phase_volumes")
     if table is not None and "untrusted_share" in table:
         head = ("untrusted", "Untrusted share of the bore", "", "scan")
@@ -143,7 +126,7 @@ def _untrusted(results: Results, limits: Limits) -> Iterator[Strip]:
         yield _strip(("glare", "Glare", "", "scan"), table["scan"].values, table["level"].values)
 
 
-def _dead_time(results: Results, limits: Limits) -> Iterator[Strip]:
+def _dead_time(results: Results, limits: Watch) -> Iterator[Strip]:
     frames = results.frames("corrected")
     shares = [_dead_share(results.product("corrected", frame)) for frame in frames]
     yield _strip(("dead_time", "Dead time", "", "spectrum"), frames, shares, None, limits.dead_time)
@@ -155,7 +138,7 @@ def _dead_share(corrected: xr.Dataset | None) -> float:
     return float(1 - 1 / corrected["scale"].values[corrected["good"].values.astype(bool)].mean())
 
 
-def _reference_line(results: Results, limits: Limits) -> Iterator[Strip]:
+def _reference_line(results: Results, limits: Watch) -> Iterator[Strip]:
     from operando.figures.spectra import flat_lines, known_lines
 
     flat, lines = flat_lines(results), known_lines(results)
@@ -167,7 +150,7 @@ def _reference_line(results: Results, limits: Limits) -> Iterator[Strip]:
     yield _strip(("line", f"Shift of {lines[0].label}", "", "spectrum"), part.spectrum, shift, -reach, reach)
 
 
-def _gaps(results: Results, limits: Limits) -> Iterator[Strip]:
+def _gaps(results: Results, limits: Watch) -> Iterator[Strip]:
     """Time since the frame before, in minutes: missing or late frames stand out."""
     for over in ("scan", "spectrum"):
         table = results.table(f"{over}_timeline")
@@ -181,7 +164,7 @@ def _gaps(results: Results, limits: Limits) -> Iterator[Strip]:
         yield _strip((f"gap_{over}", f"Time since the {over} before", "min", over), frames, minutes, None, high)
 
 
-def _cell(results: Results, limits: Limits) -> Iterator[Strip]:
+def _cell(results: Results, limits: Watch) -> Iterator[Strip]:
     table = results.table("scan_timeline")
     if table is None:
         return
@@ -191,14 +174,14 @@ def _cell(results: Results, limits: Limits) -> Iterator[Strip]:
             yield _strip((name, title, unit, "scan"), frames, table[name].values)
 
 
-MEASURES: tuple[Callable[[Results, Limits], Iterator[Strip]], ...] = (
+MEASURES: tuple[Callable[[Results, Watch], Iterator[Strip]], ...] = (
     _beam, _centre, _sample, _noise, _sharpness, _untrusted, _gaps, _dead_time, _reference_line, _cell,
 )  # fmt: skip
 
 
-def cycler_silence(results: Results, limits: Limits | None = None) -> str | None:
+def cycler_silence(results: Results, limits: Watch) -> str | None:
     """A sentence where the cycler's record ends well before the last frame."""
-    limits, curve = limits or Limits(), results.table("curve")
+    curve = results.table("curve")
     ends = [
         table["end"].values for kind in ("scan", "spectrum") if (table := results.table(f"{kind}_timeline")) is not None
     ]

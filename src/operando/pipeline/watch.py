@@ -224,7 +224,6 @@ class _Follower:
         self.every, self.notify = every, notify
         self.arrivals = Arrivals(folder)
         self.state = _State()
-        self.limits = quality.Limits()
         self._stop = threading.Event()
         self._written = ""
         self._times: deque[float] = deque(maxlen=12)
@@ -353,16 +352,16 @@ class _Follower:
         self.state.alarms = found
 
     def _alarms(self) -> Iterable[str]:
-        results = Results(self.folder)
-        yield from (strip.alarm for strip in quality.assess(results, self.limits) if strip.alarm)
-        silence = quality.cycler_silence(results, self.limits)
+        results, limits = Results(self.folder), quality.limits_of(self.folder)
+        yield from (strip.alarm for strip in quality.assess(results, limits) if strip.alarm)
+        silence = quality.cycler_silence(results, limits)
         if silence:
             yield silence
         left = shutil.disk_usage(self.folder).free / GIGABYTE
-        if left < self.limits.disk_left_gb:
-            yield f"Disk: {left:.1f} GB left, limit {self.limits.disk_left_gb:g} GB"
+        if left < limits.disk_left_gb:
+            yield f"Disk: {left:.1f} GB left, limit {limits.disk_left_gb:g} GB"
         waits = self.arrivals.queue()[1]
-        if waits > self.limits.lag_s:
+        if waits > limits.lag_s:
             yield f"The results lag {waits / 60:.0f} min behind the files"
 
     def _say(self, state: str, text: str) -> None:

@@ -74,7 +74,7 @@ class Endpoints:
 
     def quality(self, request: Request) -> Response:
         """Figures of quality for every scan and spectrum, and what they say."""
-        found = self.reader.of_revision("quality", lambda: quality.assess(self.reader.results))
+        found = self.reader.of_revision("quality", lambda: quality.assess(self.reader.results, self.reader.limits))
         return _json({"strips": [strip.as_json() for strip in found], "alarms": [s.alarm for s in found if s.alarm]})
 
     def quick_look(self, request: Request) -> Response:

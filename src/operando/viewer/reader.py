@@ -28,6 +28,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.limits = quality.limits_of(folder)
         self.revision = 0
         self._lock = threading.Lock()
         self._remembered: dict[Any, Any] = {}
