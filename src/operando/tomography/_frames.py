@@ -10,6 +10,9 @@ import xarray as xr
 from operando.model.errors import BrokenFileError
 from operando.model.products.raw import DARK, FLAT, PROJECTION
 
+UNLIT = 5.0
+"""An open beam below this many times the read noise of one frame is none."""
+
 
 @dataclass(frozen=True)
 class Open:
@@ -37,6 +40,11 @@ def file_of(product: xr.Dataset) -> str:
 def row_coordinate(product: xr.Dataset) -> dict[Hashable, Any]:
     """Numbers of the detector rows, where the product knows them (a slab does)."""
     return {"row": product["row"].values} if "row" in product.coords else {}
+
+
+def row_numbers(product: xr.Dataset) -> np.ndarray:
+    """Numbers of the detector rows; counted from 0 where the product does not know them."""
+    return product["row"].values if "row" in product.coords else np.arange(product.sizes["row"])
 
 
 def select(scan: xr.Dataset, key: int) -> np.ndarray:
@@ -98,6 +106,7 @@ def open_beam(scan: xr.Dataset, faulty_share: float) -> Open:
         gains.append(_gain(raw, dark_std))
     stack = np.stack(images)
     faulty = faulty_pixels(stack, faulty_share)
+    faulty[unlit_rows(stack, dark_std)] = True
     gain = np.nanmedian(np.stack(gains), axis=0) if np.isfinite(gains).any() else np.full(len(dark_std), np.nan)
     return Open(stack, np.array([time[g].mean() for g in groups]), dark, dark_std, gain, faulty)
 
@@ -122,13 +131,18 @@ def robust_mean(stack: np.ndarray, sigmas: float = 8.0) -> np.ndarray:
 
     The scatter is that of the row, for a pixel's own few values would hide its outlier.
     """
+    return without_zingers(stack, sigmas).mean(0, dtype=np.float32)
+
+
+def without_zingers(stack: np.ndarray, sigmas: float = 8.0) -> np.ndarray:
+    """Frames (frame, row, column) with what lies far off a pixel's median replaced by it."""
     if len(stack) < 3:
-        return stack.mean(0)
+        return stack
     middle = np.median(stack, axis=0)
     off = np.abs(stack - middle)
     usual = 1.4826 * np.median(off, axis=(0, 2))[None, :, None]
     kept = off <= np.maximum(sigmas * usual, 1e-6 * np.abs(middle))
-    return np.where(kept, stack, middle).mean(0, dtype=np.float32)
+    return np.where(kept, stack, middle)
 
 
 def _gain(flats: np.ndarray, dark_std: np.ndarray) -> np.ndarray:
@@ -139,6 +153,11 @@ def _gain(flats: np.ndarray, dark_std: np.ndarray) -> np.ndarray:
     steady = flats * (level.mean(0) / np.where(level == 0, 1, level))
     variance = np.median(steady.var(0, ddof=1), axis=1) - dark_std**2
     return np.maximum(variance, 0) / np.maximum(np.median(flats.mean(0), axis=1), 1e-30)
+
+
+def unlit_rows(images: np.ndarray, dark_std: np.ndarray) -> np.ndarray:
+    """Rows whose usual open beam is not five times the read noise of one frame in any group of flats: (row,)."""
+    return (np.median(images, axis=2) < UNLIT * np.maximum(dark_std, 1e-30)).any(0)
 
 
 def faulty_pixels(images: np.ndarray, share: float) -> np.ndarray:

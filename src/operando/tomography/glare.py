@@ -1,5 +1,7 @@
 """Scattered light of scintillator and optics: opaque rays level off above zero."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
 from pydantic import Field
@@ -9,7 +11,7 @@ from operando.model.parameters import Parameters
 from operando.model.products.raw import PROJECTION, Scan
 from operando.model.products.tomography import GLARE, Glare
 from operando.model.step import step
-from operando.tomography._frames import file_of, frames, open_beam, ring_current, select
+from operando.tomography._frames import file_of, frames, open_beam, ring_current, row_numbers, select
 from operando.tomography.veil import binned, cells, interpolated, spread
 
 HIGHEST = 0.03
@@ -19,6 +21,10 @@ OPAQUE_RATIO = 4.0
 In front of the axis of a cylinder, where the ray is longest, the ratio is 1 / (√2 - 1) = 2.4."""
 STEP = 0.25
 """Width of these steps in ln T."""
+MOST_SURROUND = 1000.0
+"""Rows that see less than one over this of what is spread around them see nothing."""
+SHAPE_SHARE = 0.05
+"""How far the unknown shape of the glare's tail puts the level off that the slits' shadow shows, as share of it."""
 
 
 class GlareParameters(Parameters):
@@ -37,69 +43,130 @@ class GlareParameters(Parameters):
     )
 
 
-@step(version=1)
+@step(version=2)
 def glare(scan: Scan, params: GlareParameters) -> Glare:
     """Measure the level at which opaque rays level off, or take it as given.
 
-    measured = (1 - level) × true transmission + level × veil, the veil being the light around a pixel, spread
-    with (1 + r²/r0²)^-1.5. The level is measured where rays of many different lengths crowd at one lowest
-    transmission; where nothing is opaque it is not known, 0 is subtracted, and what the darkest rays allow
-    (at most 3 %) enters the limit of trust.
+    measured = (1 - s) × true transmission + s × veil, the veil being the light around a pixel, spread with
+    (1 + r²/r0²)^-1.5, over the open beam's; s is the level times what the open beam spreads to a row over what it
+    sends there. The level is measured where rays of many different lengths crowd at one lowest transmission, else
+    from the flats' rows that the slits shade; where nothing is opaque it is not known, 0 is subtracted, and what
+    the darkest rays allow (at most 3 %) enters the limit of trust.
     """
-    chosen, image, veil, noise = sampled(scan, params)
+    seen = sampled(scan, params)
+    level, std = _level(seen, params)
+    measured = bool(np.isfinite(level))
+    bound = level + 2 * std if measured else _highest(seen.ratio, seen.noise)
     rows, columns = scan.sizes["row"], scan.sizes["column"]
-    level, std, measured = 0.0, np.nan, True
-    ratio = image / np.maximum(_at_pixels(veil, np.arange(rows)[::3], np.arange(columns)[::3], (rows, columns)), 1e-3)
-    if params.level is not None:
-        level, std = params.level, params.level_std
-    else:
-        level, std = shadow_level(ratio, noise, params.least_share)
-        measured = bool(np.isfinite(level))
-    bound = level + 2 * std if measured else float(np.clip(np.nanquantile(ratio, 0.001), 0, HIGHEST))
-    row, column = cells(rows, veil.shape[1]), cells(columns, veil.shape[2])
     return GLARE.new(
-        coords={"veil_angle": chosen, "veil_row": row, "veil_column": column},
+        coords={
+            "veil_angle": seen.projections,
+            "veil_row": cells(rows, seen.veil.shape[1]) + row_numbers(scan)[0],
+            "veil_column": cells(columns, seen.veil.shape[2]),
+            "detector_row": row_numbers(scan),
+        },
         attrs={key: scan.attrs[key] for key in ("file", "frame") if key in scan.attrs},
         level=np.float64(level if measured else 0.0),
         level_std=np.float64(std),
         bound=np.float64(bound),
         measured=np.bool_(measured),
-        veil=veil,
+        veil=seen.veil,
+        surround=seen.surround.astype(np.float32),
     )
 
 
-def sampled(scan: xr.Dataset, params: GlareParameters) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Some projections: their numbers, every third pixel of the transmission, the veil, and the dark noise."""
+@dataclass(frozen=True)
+class Seen:
+    """What some projections and the flats show of the glare."""
+
+    projections: np.ndarray
+    """Numbers of the projections."""
+    veil: np.ndarray
+    """Light spread over the reach of the glare, over the open beam's: (frame, cell, cell)."""
+    surround: np.ndarray
+    """The open beam spread over the reach of the glare, over the row's own: (row,)."""
+    ratio: np.ndarray
+    """Light of every third pixel over what is spread there, rows in the slits' shadow left out: (frame, pixel)."""
+    noise: float
+    """Standard deviation of a dark ray's ratio."""
+    spread_beam: np.ndarray
+    """The open beam spread over the reach of the glare: (row,)."""
+
+
+def _level(seen: Seen, params: GlareParameters) -> tuple[float, float]:
+    """Level and standard deviation: as given, from opaque rays, from the slits' shadow, or NaN."""
+    if params.level is not None:
+        return params.level, params.level_std
+    level, std = shadow_level(seen.ratio, seen.noise, params.least_share)
+    return (level, std) if np.isfinite(level) else slits_level(seen.surround, seen.spread_beam)
+
+
+def _highest(ratio: np.ndarray, noise: float) -> float:
+    """The highest level that the darkest rays allow."""
+    return float(np.clip(np.nanquantile(ratio, 0.001) + 3 * noise, 0, HIGHEST)) if ratio.size else HIGHEST
+
+
+def slits_level(surround: np.ndarray, spread_beam: np.ndarray) -> tuple[float, float]:
+    """Level and standard deviation from rows of the flats that see next to no direct beam, NaN without any.
+
+    Only rows near the lit ones tell: farther away the shape of the glare's tail matters more than its level.
+    """
+    shade = (surround > 1 / (2 * HIGHEST)) & (surround < MOST_SURROUND) & (spread_beam > 0.25 * spread_beam.max())
+    if np.count_nonzero(shade) < 2:
+        return np.nan, np.nan
+    levels = 1 / surround[shade]
+    level = float(np.median(levels))
+    scatter = 1.4826 * float(np.median(np.abs(levels - level)))
+    return level, max(scatter, SHAPE_SHARE * level)
+
+
+def sampled(scan: xr.Dataset, params: GlareParameters) -> Seen:
+    """Look at some projections and at the flats."""
     projections = select(scan, PROJECTION)
     chosen = np.unique(np.linspace(0, len(projections) - 1, params.projections).round().astype(int))
     beam = open_beam(scan, 0.1)
     if beam.faulty.all():
         found = "its flat fields are not above its dark fields"
         raise BrokenFileError(file_of(scan), found, "check the shutter or image_key")
-    mean, current = beam.images.mean(0), ring_current(scan)
     pixel = float(scan["pixel_size"]) if "pixel_size" in scan else None
     radius = None if pixel is None or params.radius_um is None else params.radius_um / pixel
-    thin, veils = [], []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for i in projections[chosen]:
-            value = (frames(scan, np.array([i]))[0].astype(np.float32) - beam.dark) / (mean * current[i])
-            value[beam.faulty] = np.nan
-            thin.append(value[::3, ::3])
-            veils.append(spread(binned(value), value.shape, radius))
-        noise = float(np.nanmedian(beam.dark_std[:, None] / np.where(beam.faulty, np.nan, mean)))
-    return chosen, np.stack(thin), np.stack(veils), noise
+    current, shape = ring_current(scan), beam.faulty.shape
+    unlit = beam.faulty.all(1)
+    mean = np.where(beam.faulty, np.nan, beam.images.mean(0))
+    mean[unlit] = 0
+    beam_spread = spread(binned(mean), shape, radius)
+    wide_beam = _at_pixels(beam_spread, np.arange(shape[0]), np.arange(shape[1])[::3], shape)
+    rows = wide_beam.mean(1)
+    surround = np.minimum(rows / np.maximum(_usual(mean), rows / MOST_SURROUND), MOST_SURROUND)
+    lit = np.flatnonzero(surround < 1 / (2 * HIGHEST))[::3]
+    veils, ratios = [], []
+    for i in projections[chosen]:
+        light = (frames(scan, np.array([i]))[0].astype(np.float32) - beam.dark) / np.float32(current[i])
+        light[beam.faulty] = np.nan
+        light[unlit] = 0
+        veils.append(spread(binned(light), shape, radius) / np.maximum(beam_spread, 1e-6 * beam_spread.max()))
+        around = _at_pixels(veils[-1], lit, np.arange(shape[1])[::3], shape) * wide_beam[lit]
+        ratios.append((light[lit, ::3] / np.maximum(around, 1e-3 * wide_beam[lit])).ravel())
+    noise = float(np.median(beam.dark_std[lit] / rows[lit])) if lit.size else 0.0
+    return Seen(chosen, np.stack(veils), surround, np.stack(ratios), noise, rows)
+
+
+def _usual(mean: np.ndarray) -> np.ndarray:
+    """Median of each row, 0 where nothing is known."""
+    known = np.where(np.isfinite(mean).any(1)[:, None], mean, 0.0)
+    return np.nanmedian(known, axis=1)
 
 
 def _at_pixels(veil: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The veil (frame, row, column) at these rows and columns of a detector of ``shape``."""
-    in_rows = interpolated(veil, cells(shape[0], veil.shape[1]), rows, axis=1)
-    return interpolated(in_rows, cells(shape[1], veil.shape[2]), columns, axis=2)
+    """Cells (cell, cell) at these rows and columns of a detector of ``shape``."""
+    in_rows = interpolated(veil, cells(shape[0], veil.shape[0]), rows, axis=0)
+    return interpolated(in_rows, cells(shape[1], veil.shape[1]), columns, axis=1)
 
 
 def shadow_level(ratio: np.ndarray, noise: float, least_share: float) -> tuple[float, float]:
     """Level and standard deviation of an opaque shadow, NaN where there is none.
 
-    ``ratio`` (frame, row, column) of transmission to veil. The shadow must be there in at least half of the
+    ``ratio`` (frame, pixel) of light to what is spread there. The shadow must be there in at least half of the
     projections at the same level, must crowd (see ``OPAQUE_RATIO``), and be dark (below 6 %).
     """
     levels = np.array([_shadow_of(image[np.isfinite(image)], noise, least_share) for image in ratio])

@@ -7,14 +7,16 @@ from pydantic import Field
 from operando.model.parameters import Parameters
 from operando.model.products.tomography import ATTENUATION, Attenuation, Glare, Transmission
 from operando.model.step import Cut, step
-from operando.tomography._frames import row_coordinate
+from operando.tomography._frames import row_coordinate, row_numbers
 from operando.tomography._threads import over_pieces, split
 from operando.tomography.hardening import hardening_curve, straightened
-from operando.tomography.normalise import between
+from operando.tomography.normalise import between, surround_of
 from operando.tomography.veil import interpolated
 
 LEAST = 1e-6
 """Lowest transmission that a starved ray is given where no noise is known."""
+MOST_GLARE = 0.5
+"""Largest share of glare in a row's own open beam that is subtracted."""
 
 
 class LineariseParameters(Parameters):
@@ -39,7 +41,7 @@ class LineariseParameters(Parameters):
     )
 
 
-@step(version=1, stored=False, cut=Cut(working_bytes=16))
+@step(version=2, stored=False, cut=Cut(working_bytes=16))
 def linearise(transmission: Transmission, glare: Glare | None, params: LineariseParameters) -> Attenuation:
     """Take -ln of the transmission after subtracting the glare; starved rays carry a bounded, flagged value.
 
@@ -104,13 +106,19 @@ def calmed(transmission: np.ndarray, noise: np.ndarray, shot: np.ndarray, target
     return result
 
 
-def _veil_of(transmission: xr.Dataset, glare: xr.Dataset | None) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Level, veil (veil_angle, row, column) over these rows; for each projection the one before it and the share."""
+def _veil_of(
+    transmission: xr.Dataset, glare: xr.Dataset | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Level of each row, veil (veil_angle, row, column); for each projection the one before it and the share.
+
+    A row that is more glare than beam is starved as a whole: its level is bounded to keep its values finite.
+    """
     angles, rows, columns = (transmission.sizes[name] for name in ("angle", "row", "column"))
-    level = 0.0 if glare is None else float(glare["level"])
-    if glare is None or level == 0:
-        return 0.0, np.zeros((1, 0, 0), np.float32), np.zeros(angles, int), np.zeros(angles, np.float32)
-    wanted = transmission["row"].values if "row" in transmission.coords else np.arange(rows)
+    if glare is None or float(glare["level"]) == 0:
+        nothing = np.zeros(rows, np.float32), np.zeros((1, 0, 0), np.float32)
+        return *nothing, np.zeros(angles, int), np.zeros(angles, np.float32)
+    wanted = row_numbers(transmission)
+    level = np.minimum(float(glare["level"]) * surround_of(glare, wanted), MOST_GLARE).astype(np.float32)
     veil = interpolated(glare["veil"].values, glare["veil_row"].values, wanted, axis=1)
     veil = interpolated(veil, glare["veil_column"].values, np.arange(columns), axis=2)
     early, share = between(glare["veil_angle"].values.astype(float), np.arange(angles, dtype=float))

@@ -17,6 +17,7 @@ from operando.tomography._frames import (
     positions,
     ring_current,
     row_coordinate,
+    row_numbers,
     select,
 )
 from operando.tomography._threads import over_pieces, split
@@ -46,13 +47,14 @@ class NormaliseParameters(Parameters):
     zinger_least: float = Field(default=0.02, description="and at least by this transmission", ge=0)
 
 
-@step(version=1, stored=False, cut=Cut(working_bytes=16))
+@step(version=2, stored=False, cut=Cut(working_bytes=16))
 def normalise(scan: Scan, glare: Glare | None, params: NormaliseParameters) -> Transmission:
     """Divide projections by flat fields interpolated in time, dark subtracted, scaled with the ring current.
 
     Nothing is clipped: a transmission may be negative or above one. A ray is starved where its transmission
-    is not above 3 × (noise + glare level). Dead and hot pixels are bridged from their row, zingers replaced;
-    how many is said in the warnings.
+    is not above 3 × (noise + glare level); the level counts relative to the row's own open beam, so that rows
+    which the slits shade, lit by glare alone, are starved as a whole. Dead and hot pixels are bridged from their
+    row, zingers replaced; how many is said in the warnings.
     """
     file = file_of(scan)
     projections = select(scan, PROJECTION)
@@ -61,8 +63,10 @@ def normalise(scan: Scan, glare: Glare | None, params: NormaliseParameters) -> T
     if not np.isfinite(angles).all():
         lost = int(np.count_nonzero(~np.isfinite(angles)))
         raise BrokenFileError(file, f"{lost} of {len(angles)} projections have no rotation angle", "write them into it")
-    noise = dark_noise(beam, _glare_bound(glare))
-    limit = (STARVED_FACTOR * (noise + _glare_bound(glare))).astype(np.float32)
+    bound = _glare_bound(glare, scan)
+    beam.faulty[STARVED_FACTOR * bound >= 1] = True
+    noise = dark_noise(beam, bound)
+    limit = (STARVED_FACTOR * (noise + bound[:, None])).astype(np.float32)
     transmission, starved, lost = _divide(scan, projections, beam, limit)
     warnings = list(scan.attrs.get("warnings", ()))
     warnings += _mend(transmission, starved, beam, noise, lost, params)
@@ -83,14 +87,22 @@ def _identity(product: xr.Dataset) -> dict[str, object]:
     return {key: product.attrs[key] for key in ("file", "frame") if key in product.attrs}
 
 
-def _glare_bound(glare: xr.Dataset | None) -> float:
-    return 0.0 if glare is None else float(glare["bound"])
+def _glare_bound(glare: xr.Dataset | None, scan: xr.Dataset) -> np.ndarray:
+    """Highest glare level that the scan allows, relative to each row's own open beam: (row,)."""
+    if glare is None:
+        return np.zeros(scan.sizes["row"])
+    return float(glare["bound"]) * surround_of(glare, row_numbers(scan))
 
 
-def dark_noise(beam: Open, glare: float) -> np.ndarray:
+def surround_of(glare: xr.Dataset, rows: np.ndarray) -> np.ndarray:
+    """What the open beam spreads to these detector rows over what it sends there."""
+    return np.interp(rows, glare["detector_row"].values, glare["surround"].values)
+
+
+def dark_noise(beam: Open, glare: np.ndarray) -> np.ndarray:
     """Standard deviation of the darkest rays' transmission (row, column): read noise, and shot noise of the glare."""
     mean = beam.images.mean(0)
-    shot = np.nan_to_num(beam.gain)[:, None] * glare * np.maximum(mean, 0)
+    shot = np.nan_to_num(beam.gain)[:, None] * glare[:, None] * np.maximum(mean, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         noise = np.sqrt(beam.dark_std[:, None] ** 2 + shot) / mean
     usual = np.median(noise[~beam.faulty]) if not beam.faulty.all() else 1.0

@@ -5,13 +5,35 @@ from typing import Annotated
 import xarray as xr
 
 from operando.model.contract import Contract, Variable
+from operando.model.products.raw import SCAN
 
 _FRAME = ("angle", "row", "column")
 _PIXEL_SIZE = Variable((), "um", "detector pixel at the sample; absent if the file has none", optional=True)
 
+UNCUT = Contract(
+    "uncut",
+    "a scan's frames, all of whose rows can still be read where the others are handed out in slabs",
+    {
+        **{name: SCAN.variables[name] for name in SCAN.variables},
+        "every_row": Variable(("frame", "line", "column"), "count", "the counts again, by lines of the whole detector"),
+    },
+    frame="scan",
+    slab="row",
+)
+
+FLATS = Contract(
+    "flats",
+    "how the open beam of each projection is put together from the flats; no components where they are interpolated",
+    {
+        "mixture": Variable(("component", "flat"), "1", "share of each flat frame in a component"),
+        "weights": Variable(("projection", "component"), "1", "share of each component in a projection's open beam"),
+    },
+    frame="scan",
+)
+
 GLARE = Contract(
     "glare",
-    "scattered light that fills opaque shadows: measured = (1 - level) × true transmission + level × veil",
+    "scattered light that fills opaque shadows: measured = (1 - s) × true transmission + s × veil, s = level × surround",
     {
         "level": Variable((), "1", "what is subtracted: share of the open beam, 0 if it could not be measured", "std"),
         "bound": Variable((), "1", "highest level that this scan allows; enters the limit of trust"),
@@ -19,7 +41,12 @@ GLARE = Contract(
         "veil": Variable(
             ("veil_angle", "veil_row", "veil_column"),
             "1",
-            "transmission spread over the reach of the glare; coordinates: number of the projection, pixels",
+            "light spread over the reach of the glare, over the open beam's; coordinates: number of the projection, pixels",
+        ),
+        "surround": Variable(
+            ("detector_row",),
+            "1",
+            "open beam spread over the reach of the glare, over the row's own: 1 in an even beam, large behind slits",
         ),
     },
     frame="scan",
@@ -102,6 +129,10 @@ TRUST = Contract(
             "1/cm",
             "standard deviation of mu, from odd against even projections",
         ),
+        "gained": Variable(
+            ("z_coarse",), "1", "volume above Otsu's threshold that de-noising adds, relative", optional=True
+        ),
+        "lost": Variable(("z_coarse",), "1", "and what it takes away", optional=True),
     },
     frame="scan",
     slab="z_coarse",
@@ -111,6 +142,8 @@ TRUST = Contract(
 UNTRUSTED_SHARE = 0.3
 """A voxel is untrusted when more than this share of its rays are starved."""
 
+Uncut = Annotated[xr.Dataset, UNCUT]
+Flats = Annotated[xr.Dataset, FLATS]
 Glare = Annotated[xr.Dataset, GLARE]
 Transmission = Annotated[xr.Dataset, TRANSMISSION]
 Attenuation = Annotated[xr.Dataset, ATTENUATION]
