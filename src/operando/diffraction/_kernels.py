@@ -3,136 +3,9 @@
 import numba
 import numpy as np
 
-_REACH = 5.0
+from operando.diffraction._normal_equations import deviance_of
+
 _FLOOR = 1e-9
-
-
-@numba.njit(cache=True, nogil=True)
-def normal_equations(
-    counts: np.ndarray,
-    energy: np.ndarray,
-    channel_width: np.ndarray,
-    spline_index: np.ndarray,
-    spline_values: np.ndarray,
-    line_energy: np.ndarray,
-    line_variance: np.ndarray,
-    line_group: np.ndarray,
-    line_share: np.ndarray,
-    energy_slope: np.ndarray,
-    variance_slope: np.ndarray,
-    areas: np.ndarray,
-    smooth: np.ndarray,
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Poisson deviance, score and Fisher information of a sum of Gaussian lines on a spline background.
-
-    Lines must be sorted by energy. Parameters are ordered: group areas, spline coefficients, shapes.
-    Returns deviance (inf where the model is not positive), score (P,), information (P, P), model (n,).
-    """
-    n, lines, groups, knots = counts.size, line_energy.size, areas.size, smooth.size
-    shapes, order = energy_slope.shape[1], spline_values.shape[1]
-    parameters = groups + knots + shapes
-    score = np.zeros(parameters)
-    information = np.zeros((parameters, parameters))
-    model = np.zeros(n)
-    deviance = 0.0
-    first, last = 0, 0
-    reach = np.sqrt(line_variance) * _REACH
-    longest = reach.max() if lines else 0.0
-    index = np.empty(lines + order, np.int64)
-    value = np.empty(lines + order)
-    slope = np.zeros(shapes)
-    active = np.zeros(shapes, np.int64)
-    for i in range(n):
-        while first < lines and line_energy[first] < energy[i] - longest:
-            first += 1
-        while last < lines and line_energy[last] <= energy[i] + longest:
-            last += 1
-        used = 0
-        mu = 0.0
-        slope[:] = 0.0
-        for l in range(first, last):
-            x = energy[i] - line_energy[l]
-            if abs(x) > reach[l]:
-                continue
-            variance = line_variance[l]
-            profile = channel_width[i] * line_share[l] * np.exp(-0.5 * x * x / variance) / np.sqrt(2 * np.pi * variance)
-            index[used] = line_group[l]
-            value[used] = profile
-            used += 1
-            height = areas[line_group[l]] * profile
-            mu += height
-            by_energy = height * x / variance
-            by_variance = height * (x * x / variance - 1.0) / (2.0 * variance)
-            if height > 0.0:
-                for s in range(shapes):
-                    slope[s] += by_energy * energy_slope[l, s] + by_variance * variance_slope[l, s]
-        for k in range(order):
-            index[used] = groups + spline_index[i, k]
-            value[used] = spline_values[i, k]
-            used += 1
-            mu += smooth[spline_index[i, k]] * spline_values[i, k]
-        if mu <= _FLOOR:
-            return np.inf, score, information, model
-        model[i] = mu
-        deviance += _deviance(counts[i], mu)
-        _accumulate(counts[i], mu, index[:used], value[:used], slope, active, score, information)
-    _mirror(information, groups + knots)
-    return deviance, score, information, model
-
-
-@numba.njit(cache=True, nogil=True)
-def _deviance(seen: float, mu: float) -> float:
-    if seen > 0:
-        return float(2.0 * (mu - seen + seen * np.log(seen / mu)))
-    return 2.0 * mu
-
-
-@numba.njit(cache=True, nogil=True)
-def _accumulate(
-    seen: float,
-    mu: float,
-    index: np.ndarray,
-    value: np.ndarray,
-    slope: np.ndarray,
-    active: np.ndarray,
-    score: np.ndarray,
-    information: np.ndarray,
-) -> None:
-    """Add one channel: linear parameters at ``index`` with derivative ``value``, shapes with ``slope``."""
-    residual = seen / mu - 1.0
-    weight = 1.0 / mu
-    used, shapes = index.size, slope.size
-    linear = score.size - shapes
-    moving = 0
-    for s in range(shapes):
-        if slope[s] != 0.0:
-            active[moving] = s
-            moving += 1
-    for a in range(used):
-        row = index[a]
-        score[row] += residual * value[a]
-        weighted = weight * value[a]
-        information[row, row] += weighted * value[a]
-        for b in range(a + 1, used):
-            both = weighted * value[b]
-            information[row, index[b]] += both
-            information[index[b], row] += both
-        for s in range(moving):
-            information[row, linear + active[s]] += weighted * slope[active[s]]
-    for s in range(moving):
-        row = linear + active[s]
-        score[row] += residual * slope[active[s]]
-        weighted = weight * slope[active[s]]
-        for t in range(s, moving):
-            information[row, linear + active[t]] += weighted * slope[active[t]]
-
-
-@numba.njit(cache=True, nogil=True)
-def _mirror(information: np.ndarray, linear: int) -> None:
-    """Fill the shapes' rows below the diagonal."""
-    for a in range(linear, information.shape[0]):
-        for b in range(a):
-            information[a, b] = information[b, a]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -226,7 +99,7 @@ def _single_line_equations(
         if mu <= _FLOOR:
             return np.inf, score, information
         g = (profile, height * x / variance, height * 0.5 * (x * x / variance - 1.0), 1.0, energy[i] - middle)
-        deviance += _deviance(counts[i], mu)
+        deviance += deviance_of(counts[i], mu)
         for a in range(5):
             score[a] += (counts[i] / mu - 1.0) * g[a]
             for b in range(5):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from operando.diffraction.locate import residual_score
-from operando.diffraction.pawley import STRONG, Fit, group_intensities, solve, solve_linear
+from operando.diffraction.pawley import LOOSE, STRONG, Fit, group_intensities, solve, solve_linear
 from operando.diffraction.phases import Pattern
 from operando.diffraction.problem import (
     FWHM_SQUARED,
@@ -95,7 +95,7 @@ def fit_along(problem: Problem, state: State, rule: Rule) -> tuple[Problem, Fit]
         problem, current = with_lines(problem, current, found)
         guess = first_guess(problem, current)
         current = solve_linear(problem, replace(current, areas=np.where(current.areas > 0, current.areas, guess)))
-        fit = solve(problem, current)
+        fit = solve(problem, current, tolerance=LOOSE)
         current, pearson = fit.state, fit.pearson
     assert fit is not None
     return problem, fit
@@ -109,4 +109,4 @@ def refit_along(problem: Problem, fit: Fit, rule: Rule) -> tuple[Problem, Fit]:
     problem, state = with_lines(problem, fit.state, found)
     guess = first_guess(problem, state)
     state = solve_linear(problem, replace(state, areas=np.where(state.areas > 0, state.areas, guess)))
-    return problem, solve(problem, state)
+    return problem, solve(problem, state, tolerance=LOOSE)

@@ -17,7 +17,7 @@ from operando.model.products.diffraction import LATTICE, LINES, Calibration, Cor
 from operando.model.step import Setting, step
 
 
-@step(version=4)
+@step(version=5)
 def fit(
     corrected: Corrected,
     calibration: Calibration,

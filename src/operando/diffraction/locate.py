@@ -51,7 +51,7 @@ def _refit_areas(problem: Problem, state: State, absent: list[int]) -> State:
     areas = np.maximum(state.areas, first_guess(problem, state))
     for part in held:
         areas[part] = 0.0
-    return solve_linear(problem, replace(state, areas=areas), held, steps=3)
+    return solve_linear(problem, replace(state, areas=areas), held, steps=2)
 
 
 def residual_score(problem: Problem, state: State) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dposv, dpotrf, dpotri
 
 from operando.diffraction.phases import Pattern
-from operando.diffraction.problem import Evaluation, Problem, State, evaluate, split
+from operando.diffraction.problem import Evaluation, Problem, State, evaluate, place, split
 
 STRONG = 0.25
 """Lines above this share of their phase's strongest have free areas."""
@@ -23,11 +23,17 @@ _TEXTURE, _TEXTURE_OF_WEAK = 3.0, 1.5
 
 _SHARING_STEPS = 3
 
+_SMALL = 20.0
+"""Promised gain in deviance below which linear steps end: a full fit follows."""
+
 _LEAST_BACKGROUND = 0.02
 """Lowest share of the peeled-off background that a spline may fall to: the model must stay positive."""
 
 _TOLERANCE = 1e-3
 """Gain in deviance that ends the iteration: a parameter is then within 0.03 of its standard deviation."""
+
+LOOSE = 0.3
+"""The same where only the objective is asked for, to a fraction of what decides anything."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,13 @@ def _intensity_prior(problem: Problem, state: State) -> tuple[np.ndarray, np.nda
     return mean, precision
 
 
-def solve(problem: Problem, state: State, most: int = 40) -> Fit:
-    """Maximise the likelihood (with the priors) from ``state``, areas not negative."""
+def solve(
+    problem: Problem, state: State, most: int = 40, tolerance: float = _TOLERANCE, hopeless: float = np.inf
+) -> Fit:
+    """Maximise the likelihood (with the priors) from ``state``, areas not negative.
+
+    Ends early, unconverged, where even thrice the gain in sight would leave the objective above ``hopeless``.
+    """
     prior = _prior(problem, state)
     movable, lowest = _movable(problem)
     theta = np.maximum(state.joined(), lowest)
@@ -124,19 +135,27 @@ def solve(problem: Problem, state: State, most: int = 40) -> Fit:
     damping, converged, iterations = 1e-4, False, 0
     while iterations < most and not converged and damping < 1e8:
         iterations += 1
-        score, information = prior.add(current, theta)
-        step, promised = bounded_step(score, information, theta, lowest, movable, damping)
+        step, promised = bounded_step(*prior.add(current, theta), theta, lowest, movable, damping)
+        if damping < 1e-2 and objective - 3.0 * promised > hopeless:
+            break
         trial = np.maximum(theta + step, lowest)
         candidate = evaluate(problem, split(problem, trial))
         gained = objective - candidate[0] - prior.penalty(trial)
         if gained >= -1e-10 * abs(objective):
-            theta, current, objective, damping = trial, candidate, objective - gained, max(damping / 10.0, 1e-10)
-            converged = gained < _TOLERANCE and promised < 10.0 * _TOLERANCE and damping < 1e-2
+            theta, current, objective = trial, candidate, objective - gained
+            converged = gained < tolerance and promised < 10.0 * tolerance and damping < 1e-2
+            damping = _eased(damping, gained, promised)
         else:
             damping = max(damping, 1e-6) * 10.0
     areas = np.arange(len(theta)) < problem.layout.groups
     free = movable & (areas | (theta > lowest))
     return _finish(problem, theta, current, objective, prior, free, (converged, iterations))
+
+
+def _eased(damping: float, gained: float, promised: float) -> float:
+    """Less damping where the step kept its promise, more where it hardly did."""
+    kept = gained / max(promised, 1e-300)
+    return max(damping / 10.0, 1e-10) if kept > 0.6 else damping * (4.0 if kept < 0.25 else 1.0)
 
 
 def _movable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -177,15 +196,14 @@ def bounded_step(
 
 
 def _damped(score: np.ndarray, information: np.ndarray, damping: float) -> np.ndarray:
-    scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
-    scaled = information / np.outer(scale, scale)
-    scaled[np.diag_indices_from(scaled)] = 1.0 + damping + 1e-10
-    try:
-        factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError:
-        scaled = information / np.outer(scale, scale) + np.eye(len(scale))
-        return np.asarray(np.linalg.solve(scaled, score / scale) / scale)
-    return np.asarray(cho_solve(factor, score / scale, check_finite=False) / scale)
+    scale = 1.0 / np.sqrt(np.maximum(information.diagonal(), 1e-12))
+    scaled = information * scale * scale[:, None]
+    scaled.flat[:: len(scale) + 1] = 1.0 + damping + 1e-10
+    _, solved, failed = dposv(scaled, score * scale)
+    if failed:
+        scaled = information * scale * scale[:, None] + np.eye(len(scale))
+        solved = np.linalg.solve(scaled, score * scale)
+    return np.asarray(solved * scale)
 
 
 def _finish(
@@ -229,10 +247,11 @@ def _covariance(information: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
-    try:
-        return np.asarray(cho_solve(cho_factor(matrix, lower=True), np.eye(len(matrix)), check_finite=False))
-    except LinAlgError:
+    factor, failed = dpotrf(matrix, lower=1)
+    if failed:
         return np.asarray(np.linalg.pinv(matrix, hermitian=True))
+    inverse, _ = dpotri(factor, lower=1)
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
 
 
 def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), steps: int = 6) -> State:
@@ -244,17 +263,16 @@ def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), ste
     movable, lowest = (each[: problem.linear].copy() for each in _movable(problem))
     for part in held:
         movable[part] = False
+    placed = place(problem, state.shapes)
 
-    def at(linear: np.ndarray) -> Evaluation:
-        return evaluate(problem, split(problem, np.r_[linear, state.shapes]), shapes_too=False)
+    def at(linear: np.ndarray, informed: bool = True) -> Evaluation:
+        return evaluate(problem, split(problem, np.r_[linear, state.shapes]), False, placed, informed)
 
     theta = np.maximum(state.joined()[: problem.linear], lowest)
-    current = at(theta)
     areas = np.flatnonzero(movable[: problem.layout.groups])
     for _ in range(_SHARING_STEPS):
-        theta = theta.copy()
-        theta[areas] *= np.clip(1.0 + current[1][areas], 0.2, 5.0)
-        current = at(theta)
+        theta[areas] *= np.clip(1.0 + at(theta, informed=False)[1][areas], 0.2, 5.0)
+    current = at(theta)
     prior = _prior(problem, split(problem, np.r_[theta, state.shapes])).first(problem.linear)
     objective = current[0] + prior.penalty(theta)
     for _ in range(steps):
@@ -268,6 +286,6 @@ def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), ste
         else:
             break
         theta, current, objective = trial, candidate, objective - gained
-        if promised < 1.0:
+        if promised < _SMALL:
             break
     return split(problem, np.r_[theta, state.shapes])

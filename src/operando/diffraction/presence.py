@@ -6,7 +6,7 @@ import numpy as np
 
 from operando.diffraction.detection import needed_gain
 from operando.diffraction.extra import Rule, refit_along
-from operando.diffraction.pawley import Fit, solve, solve_linear
+from operando.diffraction.pawley import LOOSE, Fit, solve, solve_linear
 from operando.diffraction.problem import (
     FWHM_SQUARED,
     Problem,
@@ -18,6 +18,9 @@ from operando.diffraction.problem import (
 
 _CLEARLY = 3.0
 """A phase whose undisturbed lines alone gain this many times what is needed is not put to the test."""
+
+_BEYOND = 10.0
+"""A fit without the phase is given up while it stands this many times worse than what is needed, and stays so."""
 
 
 def own_evidence(problem: Problem, fit: Fit, number: int) -> float:
@@ -66,16 +69,18 @@ def keep_present(
     place_of, evidence = list(range(named)), [0.0] * named
     untested = set(range(named))
     while untested:
-        current = {phase: own_evidence(problem, fit, place_of[phase]) for phase in untested}
-        phase = min(current, key=lambda one: current[one])
+        own = {phase: own_evidence(problem, fit, place_of[phase]) for phase in untested}
+        full = {phase: full_evidence(problem, fit, place_of[phase]) for phase in untested}
+        phase = min(untested, key=lambda one: full[one])
         untested.remove(phase)
         at = place_of[phase]
         part = problem.layout.area_slices[at]
         needed = needed_gain(rate, part.stop - part.start, trials)
-        if current[phase] > _CLEARLY * needed:
-            evidence[phase] = full_evidence(problem, fit, at)
+        if own[phase] > _CLEARLY * needed:
+            evidence[phase] = full[phase]
             continue
-        fewer, without = _left_out(problem, fit, at, rule)
+        hopeless = fit.objective + 2.0 * _BEYOND * needed * max(fit.pearson, 1.0)
+        fewer, without = _left_out(problem, fit, at, rule, hopeless)
         more_lines = len(fewer.patterns) + 1 - len(problem.patterns)
         lost = (without.objective - fit.objective) / 2.0 / max(fit.pearson, 1.0)
         evidence[phase] = max(0.0, lost + more_lines * rule.significance**2 / 2.0)
@@ -85,11 +90,11 @@ def keep_present(
     return problem, fit, place_of, evidence
 
 
-def _left_out(problem: Problem, fit: Fit, number: int, rule: Rule) -> tuple[Problem, Fit]:
+def _left_out(problem: Problem, fit: Fit, number: int, rule: Rule, hopeless: float) -> tuple[Problem, Fit]:
     fewer, state = without_phase(problem, fit.state, number)
     guess = first_guess(fewer, state)
     state = solve_linear(fewer, replace(state, areas=np.where(state.areas > 0.0, state.areas, guess)))
-    return refit_along(fewer, solve(fewer, state), rule)
+    return refit_along(fewer, solve(fewer, state, tolerance=LOOSE, hopeless=hopeless), rule)
 
 
 def residual_areas(problem: Problem, fit: Fit, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -58,7 +58,7 @@ class Problem:
     """Counts of one element in the fitted range and everything that does not change during the fit.
 
     Arrays along channels: ``counts``, ``energy`` (keV, middles), ``channel_width`` (keV), spline index and
-    values (n, 5): four splines and the escape lines.
+    values (5, n): four splines and the escape lines.
     ``fluorescence``: energy, group, share. ``resolution``: FWHM² = r0² + r1 E. ``expected``: stretch of each free edge
     (edges,) about which the lattices have their prior.
     """
@@ -118,7 +118,7 @@ def build(
     """Set up the fit of one element; counts, energy, background and escape lines (n,),
     fluorescence: energy, group, share."""
     first, values = spline_basis(energy, knot_spacing_kev)
-    index = np.column_stack([first[:, None] + np.arange(4), np.full(len(first), first[-1] + 4)])
+    index = np.vstack([first + np.arange(4)[:, None], np.full(len(first), first[-1] + 4)])
     floor = 0.02 + 1e-3 * float(counts.mean())
     layout = lay_out(patterns, energy_times_d, fluorescence)
     return Problem(
@@ -126,7 +126,7 @@ def build(
         energy=np.ascontiguousarray(energy, float),
         channel_width=np.gradient(energy),
         spline_index=np.ascontiguousarray(index),
-        spline_values=np.column_stack([values * np.maximum(background, floor)[:, None], escape]),
+        spline_values=np.vstack([values.T * np.maximum(background, floor), escape]),
         patterns=tuple(patterns),
         energy_times_d=energy_times_d,
         resolution=resolution,
@@ -229,11 +229,16 @@ def detector_variance(problem: Problem, energy: np.ndarray) -> np.ndarray:
     return np.asarray(constant + linear * energy)
 
 
-def evaluate(problem: Problem, state: State, shapes_too: bool = True) -> Evaluation:
-    """Deviance, score, information and model at a state, priors not included; of the linear parameters or of all."""
-    from operando.diffraction._kernels import normal_equations
+def evaluate(
+    problem: Problem, state: State, shapes_too: bool = True, placed: Placed | None = None, informed: bool = True
+) -> Evaluation:
+    """Deviance, score, information and model at a state, priors not included; of the linear parameters or of all.
 
-    placed = place(problem, state.shapes)
+    ``placed`` saves placing the lines again; without ``informed`` there is only the areas' score and no information.
+    """
+    from operando.diffraction._normal_equations import normal_equations
+
+    placed = placed or place(problem, state.shapes)
     shapes = problem.shapes if shapes_too else 0
     deviance, score, information, model = normal_equations(
         problem.counts,
@@ -249,6 +254,7 @@ def evaluate(problem: Problem, state: State, shapes_too: bool = True) -> Evaluat
         placed.variance_slope[:, :shapes],
         state.areas,
         state.smooth,
+        informed,
     )
     return deviance, score, information, model
 
@@ -273,7 +279,7 @@ def first_guess(problem: Problem, state: State) -> np.ndarray:
 
 def smooth_part(problem: Problem, state: State) -> np.ndarray:
     """Background (n,) with the escape lines."""
-    return np.asarray(np.einsum("ij,ij->i", problem.spline_values, state.smooth[problem.spline_index]))
+    return np.asarray(np.einsum("ij,ij->j", problem.spline_values, state.smooth[problem.spline_index]))
 
 
 def _crowding(energy: np.ndarray, variance: np.ndarray, share: np.ndarray) -> np.ndarray:
