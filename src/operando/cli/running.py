@@ -53,6 +53,7 @@ def run(
     workers: int | None,
     scheduler: str | None,
     memory: str | None,
+    patience_s: float,
     as_json: bool,
     quiet: bool,
     verbose: int,
@@ -63,7 +64,7 @@ def run(
 
     shared.set_up(quiet, verbose)
     _refuse_unknown_steps((*force, *only))
-    options = Options(workers, scheduler, shared.bytes_of(memory), force, only, dry_run)
+    options = Options(workers, scheduler, shared.bytes_of(memory), force, only, dry_run, patience_s)
     with shared.progress(quiet or as_json) as tell:
         done = experiment.bring_up_to_date(folder, options, tell, shared.VERSION)
     _say_what_was_done(done, folder, dry_run=dry_run, as_json=as_json, quiet=quiet)
@@ -152,6 +153,7 @@ def watch(
     workers: int | None,
     scheduler: str | None,
     memory: str | None,
+    patience_s: float,
     as_json: bool,
     quiet: bool,
     verbose: int,
@@ -161,6 +163,6 @@ def watch(
     from operando.pipeline.events import Options
 
     shared.set_up(quiet, verbose)
-    options = Options(workers, scheduler, shared.bytes_of(memory))
+    options = Options(workers, scheduler, shared.bytes_of(memory), patience_s=patience_s)
     with shared.progress(quiet or as_json) as tell:
         watching.watch(folder, options, tell, shared.VERSION, every=every, duration=duration, notify=notify)

@@ -39,6 +39,8 @@ def running_options(command: F) -> F:
         click.option("--scheduler", default=None, metavar="ADDRESS", help="Address of a running Dask scheduler."),
         click.option("--memory", default=None, metavar="SIZE",
                      help="Memory for all workers, e.g. 8GB. Default: half of what the machine allows."),
+        click.option("--patience", "patience_s", default=120.0, show_default=True, type=click.FloatRange(min=1.0),
+                     metavar="SECONDS", help="A worker process that is silent for so long is taken as hung."),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -83,6 +83,7 @@ def demo(
     workers: int | None,
     scheduler: str | None,
     memory: str | None,
+    patience_s: float,
     as_json: bool,
     quiet: bool,
     verbose: int,
@@ -97,10 +98,9 @@ def demo(
         if not quiet:
             click.echo(f"Simulating the experiment in {folder} …", err=True)
         _simulate(preset, folder, None, None, (), None)
+    options = Options(workers, scheduler, shared.bytes_of(memory), patience_s=patience_s)
     with shared.progress(quiet or as_json) as tell:
-        done = experiment.bring_up_to_date(
-            folder, Options(workers, scheduler, shared.bytes_of(memory)), tell, shared.VERSION
-        )
+        done = experiment.bring_up_to_date(folder, options, tell, shared.VERSION)
     files = [*done.files, *present.everything(folder)]
     rows = comparing.compare(folder)
     _say(rows, files, as_json=as_json, quiet=quiet)

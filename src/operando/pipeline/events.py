@@ -6,10 +6,12 @@ from typing import Literal
 
 from operando.pipeline.raw import Failure
 
+PATIENCE_S = 120.0
+
 
 @dataclass(frozen=True)
 class Options:
-    """How to run."""
+    """How to run. A worker that is silent for ``patience_s`` is taken as hung."""
 
     workers: int | None = None
     scheduler: str | None = None
@@ -17,6 +19,7 @@ class Options:
     force: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     dry_run: bool = False
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,16 @@ Listener = Callable[[Event], None]
 
 @dataclass
 class Report:
-    """What a run did; ``stale`` holds step, frame and why of everything that had to be computed."""
+    """What a run did; ``stale`` holds step, frame and why of everything that had to be computed.
+
+    ``incidents``: what befell the workers without harm to the results.
+    """
 
     computed: list[tuple[str, str]] = field(default_factory=list)
     reused: int = 0
     failures: list[Failure] = field(default_factory=list)
     stale: list[tuple[str, str, str]] = field(default_factory=list)
+    incidents: list[str] = field(default_factory=list)
 
     @property
     def exit_status(self) -> int:

@@ -7,26 +7,24 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from operando.model.errors import OperandoError
+from operando.model.errors import ConfigurationError
+from operando.pipeline.cluster import ClusterLostError, OnDask
 
-
-class WorkerLostError(OperandoError):
-    """A worker died, most often for lack of memory, or could not be reached any more."""
-
-
+CONNECT_S = 30
 Work = Callable[[Any], Any]
 
 
 class Executor(Protocol):
-    """Takes tasks, gives futures, says how many at a time."""
+    """Takes tasks, gives futures, says how many at a time; ``incidents`` are sentences on what went wrong with it."""
 
     slots: int
+    incidents: list[str]
 
-    def submit(self, work: Work, task: Any) -> "Future[Any]":
+    def submit(self, work: Work, task: Any) -> Any:
         """Start one task."""
         ...
 
-    def wait(self, futures: list["Future[Any]"]) -> list["Future[Any]"]:
+    def wait(self, futures: list[Any]) -> list[Any]:
         """Wait until at least one is done and return those that are."""
         ...
 
@@ -35,6 +33,9 @@ class InProcess:
     """Runs each task at once, here; for small work, where starting workers costs more than they save."""
 
     slots = 1
+
+    def __init__(self) -> None:
+        self.incidents: list[str] = []
 
     def submit(self, work: Work, task: Any) -> "Future[Any]":
         """Run the task; its error is kept in the future."""
@@ -48,59 +49,49 @@ class InProcess:
         return futures
 
 
-class _OnDaskFuture:
-    """A Dask future whose lost worker is our own error."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-
-    def exception(self) -> BaseException | None:
-        """What the task raised."""
-        from distributed import KilledWorker
-
-        error = self.inner.exception()
-        if isinstance(error, KilledWorker | MemoryError):
-            return WorkerLostError("the worker that made it died, most likely for lack of memory")
-        return error if isinstance(error, BaseException | None) else RuntimeError(str(error))
-
-    def result(self) -> Any:
-        """What the task returned."""
-        return self.inner.result()
-
-
-class OnDask:
-    """Runs tasks on a Dask client's workers, one heavy task at a time on each."""
-
-    def __init__(self, client: Any) -> None:
-        self.client = client
-        self.slots = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-
-    def submit(self, work: Work, task: Any) -> Any:
-        """Start a task; ``pure=False`` since the digest, not Dask, decides what is the same."""
-        return _OnDaskFuture(self.client.submit(work, task, pure=False))
-
-    def wait(self, futures: list[Any]) -> list[Any]:
-        """Wait for the first."""
-        from distributed import wait
-
-        done = wait([future.inner for future in futures], return_when="FIRST_COMPLETED").done
-        return [future for future in futures if future.inner in done]
-
-
 @contextmanager
-def open_executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
-    """Workers on ``scheduler``'s cluster, ``workers`` local processes, or this process for ``workers=0``."""
+def open_executor(workers: int | None, scheduler: str | None, patience_s: float) -> Iterator[Executor]:
+    """Workers on ``scheduler``'s cluster, ``workers`` local processes, or this process for ``workers=0``.
+
+    ``patience_s``: a worker silent for so long is taken as hung.
+    """
     if scheduler is None and workers == 0:
         yield InProcess()
         return
+    with _cluster(scheduler) if scheduler is not None else _local(workers or default_workers()) as client:
+        yield OnDask(client, patience_s)
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Any]:
+    """A client of somebody's cluster that has at least one worker."""
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=CONNECT_S)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"--scheduler {scheduler}: no Dask scheduler answers there ({str(error) or type(error).__name__}); "
+            "start `dask scheduler` or correct the address."
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_S)
+        except TimeoutError:
+            raise ClusterLostError(
+                f"--scheduler {scheduler}: it has no workers; start `dask worker {scheduler} --nthreads 1`."
+            ) from None
+        yield client
+
+
+@contextmanager
+def _local(count: int) -> Iterator[Any]:
+    """A client of ``count`` worker processes of our own."""
+    import dask
     from distributed import Client, LocalCluster
 
-    if scheduler is not None:
-        with Client(scheduler, timeout="30s") as client:
-            yield OnDask(client)
-        return
-    count = workers or default_workers()
     _share_threads(count)
+    dask.config.set({"distributed.scheduler.allowed-failures": 0})
     with (
         LocalCluster(
             n_workers=count,
@@ -112,7 +103,7 @@ def open_executor(workers: int | None, scheduler: str | None) -> Iterator[Execut
         ) as cluster,
         Client(cluster) as client,
     ):
-        yield OnDask(client)
+        yield client
 
 
 def default_workers() -> int:

@@ -114,7 +114,8 @@ def _warnings(found: raw.RawFiles, report: Report) -> list[dict[str, str | None]
     failed = {failure.file for failure in report.failures}
     sound = raw.RawFiles(tuple(frame for frame in found.frames if frame.key not in failed), ())
     sentences = [(failure.file, failure.text) for failure in found.failures] + list(check_clocks(sound))
-    return [{"file": file, "text": text} for file, text in sentences]
+    told: list[dict[str, str | None]] = [{"file": None, "text": f"{text}."} for text in report.incidents]
+    return told + [{"file": file, "text": text} for file, text in sentences]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from operando.model.errors import OperandoError
 from operando.pipeline import arrays, codec, digest, settings
+from operando.pipeline.cluster import WorkerLostError
 from operando.pipeline.events import Event, Listener, Options, Report
-from operando.pipeline.executor import Executor, WorkerLostError, available_memory_bytes, open_executor
+from operando.pipeline.executor import Executor, available_memory_bytes, open_executor
 from operando.pipeline.folder import ResultsFolder
 from operando.pipeline.graph import plan
 from operando.pipeline.index import Entry, Index
@@ -24,7 +25,8 @@ from operando.pipeline.worker import Outcome, Task, work
 log = logging.getLogger(__name__)
 
 SMALLER_TRIES = 2
-"""So often a big product is tried again with half the memory after its worker was lost."""
+"""So often a product is tried again with half the memory after its worker was lost."""
+_MORE_MEMORY = "start again with fewer --workers or more --memory"
 
 
 class Coordinator:
@@ -63,6 +65,7 @@ class Coordinator:
                 self._fill(executor)
                 for future in executor.wait(list(self._running)):
                     self._collect(future)
+            self.report.incidents += executor.incidents
         return self.report
 
     def _wanted_steps(self) -> frozenset[str]:
@@ -155,8 +158,11 @@ class Coordinator:
             log.info("%s %s: %s; it starts again with a wider one", *node.key, error)
             self._start_again(node, task, slabs.with_range(error))
         elif isinstance(error, WorkerLostError) and task.generation < SMALLER_TRIES:
-            log.warning("%s %s: %s; it is tried again with half the memory", *node.key, error)
-            self._start_again(node, task, slabs.with_less_memory())
+            incident = f"{node.frame or 'the experiment'}: step {node.step.name}: {error}"
+            log.warning("%s; it is tried again with half the memory", incident)
+            self._start_again(node, task, slabs.with_less_memory(f"{incident}; done again with half the memory."))
+        elif isinstance(error, WorkerLostError):
+            self._fail(node, WorkerLostError(f"{error}, like in {task.generation} tries before; {_MORE_MEMORY}."))
         elif error is not None:
             self._fail(node, error)
         else:
@@ -181,7 +187,8 @@ class Coordinator:
         """Give the products their lasting names, then say so in the index: the order makes a crash harmless."""
         assert node.entry is not None
         old = self.index.get(*node.key)
-        products = self.folder.place(task, node.entry, outcome)
+        incidents = self._slabs[node.key].incidents
+        products = self.folder.place(task, node.entry, replace(outcome, warnings=(*incidents, *outcome.warnings)))
         node.entry = replace(node.entry, products=products, seconds=outcome.seconds)
         self.index.append(node.entry)
         self.folder.remove_replaced(old, node.entry)
@@ -225,7 +232,7 @@ def _sentence(node: Node, error: BaseException) -> str:
 def settle(project: settings.Project, raw: RawFiles, index: Index, options: Options, tell: Listener) -> Coordinator:
     """Run everything of a project; the coordinator returned knows what was done and where it is."""
     coordinator = Coordinator(project, raw, index, options, tell)
-    coordinator.settle(lambda: open_executor(options.workers, options.scheduler))
+    coordinator.settle(lambda: open_executor(options.workers, options.scheduler, options.patience_s))
     if not (options.dry_run or options.only or coordinator.report.failures):
         coordinator.folder.sweep(index.entries.values())
     return coordinator

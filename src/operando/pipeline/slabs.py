@@ -19,6 +19,7 @@ class Slabs:
     pending: int = 1
     seconds: float = 0.0
     warnings: dict[str, None] = field(default_factory=dict)
+    incidents: tuple[str, ...] = ()
 
     def next_task(self) -> Task:
         """The next slab's task."""
@@ -50,13 +51,14 @@ class Slabs:
         wider = arrays.widened(old or (error.low, error.high), error.low, error.high)
         return self._again(replace(self.base, value_range=wider))
 
-    def with_less_memory(self) -> "Slabs":
-        """Start again with slabs half as high."""
-        return self._again(replace(self.base, memory_bytes=self.base.memory_bytes // 2))
+    def with_less_memory(self, incident: str) -> "Slabs":
+        """Start again with half the memory, so with lower slabs; ``incident`` says why and travels along."""
+        return self._again(replace(self.base, memory_bytes=self.base.memory_bytes // 2), incident)
 
-    def _again(self, base: Task) -> "Slabs":
+    def _again(self, base: Task, *incidents: str) -> "Slabs":
         generation = base.generation + 1
-        return Slabs(replace(base, layout=None, start=0, generation=generation, targets=_moved(base, generation)))
+        again = replace(base, layout=None, start=0, generation=generation, targets=_moved(base, generation))
+        return Slabs(again, incidents=(*self.incidents, *incidents))
 
 
 def _moved(base: Task, generation: int) -> tuple[Target, ...]:

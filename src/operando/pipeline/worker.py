@@ -89,13 +89,14 @@ def _work_in_slabs(task: Task, step: Step[Any, Any]) -> Outcome:
 
 
 def _marker(task: Task, layout: arrays.Layout) -> Path:
-    """A file that says that a slab is whole; it holds only for a product laid out alike."""
-    name = f"{task.digest[:16]}.{digest.of_object(layout)[:8]}.{task.start}.done"
+    """A file that says that a slab is whole; it holds only for a product in the same place and laid out alike."""
+    place = f"{task.digest[:16]}.{task.generation}"
+    name = f"{place}.{digest.of_object(layout)[:8]}.{task.start}.done"
     return task.targets[0].path.parent / name
 
 
 def markers_of(task: Task) -> list[Path]:
-    """The markers of all finished slabs of a task's product."""
+    """The markers of all finished slabs of a task's product, of all generations."""
     return list(task.targets[0].path.parent.glob(f"{task.digest[:16]}.*.done"))
 
 
