@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy import fft
 
 from operando.model.products.raw import SCAN
 
@@ -76,6 +77,16 @@ def shepp_logan(size: int) -> list[Ellipse]:
     head = [Ellipse(x * half, y * half, a * half, b * half, m, np.radians(t)) for m, a, b, x, y, t in table]
     turns = np.arange(6) * 1.1 + 0.3
     return head + [disc(0.006 * size, 1.0, 0.25 * size * np.cos(t), 0.3 * size * np.sin(t)) for t in turns]
+
+
+def veiled(transmission: np.ndarray, level: float, pixel: float, radius_um: float = 300.0) -> np.ndarray:
+    """Spread a share of the light with (1 + r²/r0²)^-1.5, as scintillators and lenses do."""
+    rows, columns = transmission.shape[1:]
+    wide = np.pad(transmission.astype(np.float32), ((0, 0), (rows, rows), (columns // 2, columns // 2)), mode="edge")
+    y, x = (fft.fftfreq(n) * n * pixel for n in wide.shape[1:])
+    kernel = (1 + (y[:, None] ** 2 + x**2) / radius_um**2) ** -1.5
+    blurred = fft.irfft2(fft.rfft2(wide) * fft.rfft2((kernel / kernel.sum()).astype(np.float32)), wide.shape[1:])
+    return (1 - level) * transmission + level * blurred[:, rows:-rows, columns // 2 : -(columns // 2)]
 
 
 def scan_of(

@@ -8,7 +8,7 @@ from scipy import fft
 from operando.model.errors import ConfigurationError, OperandoError
 from operando.tomography import reconstruct_sinograms
 from operando.tomography.denoise import denoise_volume, effect_on_volume
-from operando.tomography.flats import dynamic_flats
+from operando.tomography.flats import fitted_weights, principal_mixture
 from operando.tomography.paganin import retrieve_phase
 from operando.tomography.stitch import stitch_full_turn
 from operando.tomography.tilt import estimate_tilt, untilted
@@ -41,11 +41,14 @@ def test_flats_follow_a_beam_that_moves() -> None:
     projections = np.stack([rng.poisson(beam(s) * sample) for s in (0.8, -0.7, 0.1)]).astype(float)
     air = np.zeros((40, 60), bool)
     air[:, :10] = air[:, 50:] = True
-    found, _ = dynamic_flats(projections, flats, air)
+    mixture = principal_mixture(flats.reshape(30, -1))
+    components = mixture @ flats.reshape(30, -1)
+    weights = fitted_weights(projections[:, air], components[:, air.ravel()])
+    found = projections / (weights @ components).reshape(projections.shape)
     plain = projections / flats.mean(0)
     assert np.sqrt(np.mean((found - sample) ** 2)) < 0.5 * np.sqrt(np.mean((plain - sample) ** 2))
     with pytest.raises(OperandoError, match="no pixel is always beside the sample"):
-        dynamic_flats(projections, flats, np.zeros((40, 60), bool))
+        fitted_weights(projections[:, np.zeros((40, 60), bool)], components[:, :0])
 
 
 def test_tilt_is_found_and_undone() -> None:

@@ -5,6 +5,7 @@ import pytest
 from phantoms import disc, radius_map, scan_of, sinogram
 
 from operando.materials.catalogue import load
+from operando.model.configuration import Spectrum
 from operando.model.errors import ConfigurationError
 from operando.tomography import reconstruct_sinograms
 from operando.tomography.hardening import hardening_curve, polychromatic, straightened
@@ -39,19 +40,29 @@ def test_the_cup_of_a_hardened_disc_is_filled() -> None:
     lengths = sinogram([disc(50, 1.0)], angles, 128, 63.5) * pixel * 1e-4
     seen = polychromatic(lengths.ravel(), mu(material, ENERGIES), WEIGHTS).reshape(lengths.shape)
     scan = scan_of(np.exp(-seen)[:, None], angles)
-    given = LineariseParameters(
-        hardening_material="InLi", spectrum_kev=tuple(ENERGIES), spectrum_weights=tuple(WEIGHTS), effective_kev=60.0
-    )
+    given = LineariseParameters(hardening_material="InLi", effective_kev=60.0)
+    spectrum = Spectrum(energy_kev=tuple(ENERGIES), weight=tuple(WEIGHTS))
     transmission = normalise(scan, None, NormaliseParameters())
     r, expected = radius_map(128), float(mu(material, np.array([60.0]))[0])
     cups = []
     for params in (LineariseParameters(), given):
-        data = np.moveaxis(linearise(transmission, None, params)["attenuation"].values, 1, 0)
+        data = np.moveaxis(linearise(transmission, None, params, spectrum=spectrum)["attenuation"].values, 1, 0)
         slice_ = reconstruct_sinograms(data, angles, 63.5)[0] / (pixel * 1e-4)
         cups.append((slice_[r < 10].mean() / slice_[(r > 40) & (r < 45)].mean(), slice_[r < 45].mean()))
     assert cups[0][0] < 0.95
     assert cups[1][0] == pytest.approx(1, abs=0.01)
     assert cups[1][1] == pytest.approx(expected, rel=0.01)
+
+
+def test_hardening_without_a_spectrum_or_with_a_broken_one_is_refused() -> None:
+    scan = scan_of(np.full((10, 1, 16), 0.5), np.arange(10) * np.pi / 10)
+    transmission = normalise(scan, None, NormaliseParameters())
+    params = LineariseParameters(hardening_material="InLi")
+    with pytest.raises(ConfigurationError, match=r"give \[tomography\.spectrum\]"):
+        linearise(transmission, None, params)
+    for energies, weights in (((60.0, 70.0), (1.0,)), ((60.0,), (-1.0,)), ((-60.0,), (1.0,))):
+        with pytest.raises(ConfigurationError, match="one weight above zero for each energy"):
+            linearise(transmission, None, params, spectrum=Spectrum(energy_kev=energies, weight=weights))
 
 
 def test_an_empty_spectrum_is_refused() -> None:

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import xarray as xr
-from phantoms import Ellipse, disc, image, radius_map, scan_of, sinogram
-from scipy import fft, ndimage
+from phantoms import Ellipse, disc, image, radius_map, scan_of, sinogram, veiled
+from scipy import ndimage
 
 from operando.model.products.tomography import UNTRUSTED_SHARE
 from operando.tomography.centres import CentresParameters, centres
@@ -21,16 +21,6 @@ PER_PIXEL = PIXEL * 1e-4
 ELECTROLYTE, ALLOY = 3.4, 30.5
 """1/cm at 60 keV: 0.36 through 3 mm of electrolyte, 0.40 through 0.3 mm of InLi."""
 BORE = 1500 / PIXEL
-
-
-def veiled(transmission: np.ndarray, level: float, radius_um: float = 300.0) -> np.ndarray:
-    """Spread a share of the light with (1 + r²/r0²)^-1.5, as scintillators and lenses do."""
-    rows, columns = transmission.shape[1:]
-    wide = np.pad(transmission.astype(np.float32), ((0, 0), (rows, rows), (columns // 2, columns // 2)), mode="edge")
-    y, x = (fft.fftfreq(n) * n * PIXEL for n in wide.shape[1:])
-    kernel = (1 + (y[:, None] ** 2 + x**2) / radius_um**2) ** -1.5
-    blurred = fft.irfft2(fft.rfft2(wide) * fft.rfft2((kernel / kernel.sum()).astype(np.float32)), wide.shape[1:])
-    return (1 - level) * transmission + level * blurred[:, rows:-rows, columns // 2 : -(columns // 2)]
 
 
 def protrusions() -> list[Ellipse]:
@@ -49,7 +39,7 @@ def cell(level: float, flux: float | None = 60000.0, bulk: float = 200.0) -> xr.
     above = sinogram([disc(BORE, bulk * PER_PIXEL)], ANGLES, COLUMNS, 119.5)
     below = sinogram(protrusions(), ANGLES, COLUMNS, 119.5)
     transmission = np.exp(-np.concatenate([above[:, None].repeat(16, 1), below[:, None].repeat(24, 1)], axis=1))
-    scan = scan_of(veiled(transmission, level), ANGLES, flux=flux)
+    scan = scan_of(veiled(transmission, level, PIXEL), ANGLES, flux=flux)
     return scan.assign(pixel_size=((), PIXEL, {"units": "um"})).assign_coords(row=np.arange(40))
 
 

@@ -56,6 +56,13 @@ class Track(Section):
     radius_um: float = Field(gt=0)
 
 
+class Spectrum(Section):
+    """The white beam's spectrum, to straighten beam hardening."""
+
+    energy_kev: tuple[float, ...] = Field(description="energies, in any steps")
+    weight: tuple[float, ...] = Field(description="spectrum × detector response at each, on any scale")
+
+
 class Tomography(Section):
     """The tomography scans."""
 
@@ -69,6 +76,7 @@ class Tomography(Section):
     clock_drift_ppm: float = 0.0
     phases: tuple[str, ...] = Field(("void", "electrolyte", "anode"), description="dark to bright")
     track: tuple[Track, ...] = ()
+    spectrum: Spectrum | None = None
 
 
 class Gauge(Section):

@@ -34,7 +34,13 @@ def hardening_curve(
     from operando.materials.attenuation import mu as attenuation
 
     energies, weights = np.asarray(energies_kev, float), np.asarray(weights, float)
-    if energies.shape != weights.shape or energies.size == 0 or (weights < 0).any() or weights.sum() <= 0:
+    if (
+        energies.shape != weights.shape
+        or energies.size == 0
+        or (energies <= 0).any()
+        or (weights < 0).any()
+        or weights.sum() <= 0
+    ):
         raise ConfigurationError(
             f"the spectrum has {energies.size} energies and {weights.size} weights with the sum {weights.sum():g}; "
             "give one weight above zero for each energy."

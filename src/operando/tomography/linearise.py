@@ -1,12 +1,17 @@
 """Transmission to line integral: the logarithm, with glare taken out before and hardening after it."""
 
+from typing import Annotated
+
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from operando.model.configuration import Spectrum
+from operando.model.errors import ConfigurationError
+from operando.model.material import Material
 from operando.model.parameters import Parameters
 from operando.model.products.tomography import ATTENUATION, Attenuation, Glare, Transmission
-from operando.model.step import Cut, step
+from operando.model.step import Cut, Setting, step
 from operando.tomography._frames import row_coordinate, row_numbers
 from operando.tomography._threads import over_pieces, split
 from operando.tomography.hardening import hardening_curve, straightened
@@ -32,20 +37,26 @@ class LineariseParameters(Parameters):
         default=(), description="p' = c1 p + c2 p² + …: straightens the line integral of a polychromatic beam"
     )
     hardening_material: str | None = Field(
-        default=None, description="material that hardens the beam; straightens with its attenuation and the spectrum"
+        default=None,
+        description="material that hardens the beam; straightens with its attenuation and tomography.spectrum",
     )
-    spectrum_kev: tuple[float, ...] = Field(default=(), description="energies of the beam's spectrum in keV")
-    spectrum_weights: tuple[float, ...] = Field(default=(), description="spectrum × response of the detector there")
     effective_kev: float | None = Field(
         default=None, description="energy that the attenuation shall belong to; none: the spectrum's mean", gt=0
     )
 
 
 @step(version=2, stored=False, cut=Cut(working_bytes=16))
-def linearise(transmission: Transmission, glare: Glare | None, params: LineariseParameters) -> Attenuation:
+def linearise(
+    transmission: Transmission,
+    glare: Glare | None,
+    params: LineariseParameters,
+    material: Annotated[Material | None, Setting("steps.linearise.hardening_material", resolve="material")] = None,
+    spectrum: Annotated[Spectrum | None, Setting("tomography.spectrum")] = None,
+) -> Attenuation:
     """Take -ln of the transmission after subtracting the glare; starved rays carry a bounded, flagged value.
 
     Dark rays are averaged with the dark rays beside them, so that their noise does not streak through the slice.
+    Hardening is straightened where a polynomial is given, or a ``material`` and the beam's ``spectrum``.
     A starved ray is given no less than one standard deviation of the darkest rays; one whose true transmission is
     lower reads too little, which is why it is flagged.
     """
@@ -58,7 +69,7 @@ def linearise(transmission: Transmission, glare: Glare | None, params: Linearise
     if params.dark_noise is not None:
         shot = transmission["shot"].values if "shot" in transmission else np.zeros(values.shape[1])
         values = calmed(values, noise, shot, params.dark_noise)
-    attenuation, curve = np.empty_like(values), _curve(params)
+    attenuation, curve = np.empty_like(values), _curve(params, material, spectrum)
     pieces = split(len(values), 16)
 
     def work(piece: int) -> None:
@@ -82,14 +93,18 @@ def linearise(transmission: Transmission, glare: Glare | None, params: Linearise
     )
 
 
-def _curve(params: LineariseParameters) -> tuple[np.ndarray, np.ndarray] | None:
-    """Hardening curve of the material named in the parameters."""
-    if params.hardening_material is None:
+def _curve(
+    params: LineariseParameters, material: Material | None, spectrum: Spectrum | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Hardening curve of the material; raises ``ConfigurationError`` where no spectrum is given."""
+    if material is None and params.hardening_material is None:
         return None
+    if spectrum is None:
+        raise ConfigurationError("hardening_material needs the beam's spectrum; give [tomography.spectrum].")
     from operando.materials.catalogue import load
 
-    material, energies = load(params.hardening_material), np.array(params.spectrum_kev)
-    return hardening_curve(material, energies, np.array(params.spectrum_weights), params.effective_kev)
+    chosen = material if material is not None else load(str(params.hardening_material))
+    return hardening_curve(chosen, np.array(spectrum.energy_kev), np.array(spectrum.weight), params.effective_kev)
 
 
 def calmed(transmission: np.ndarray, noise: np.ndarray, shot: np.ndarray, target: float) -> np.ndarray:

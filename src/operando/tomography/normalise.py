@@ -1,14 +1,16 @@
 """Counts over open beam: transmission, with the rays that can't be trusted kept track of."""
 
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
 from operando.model.errors import BrokenFileError
-from operando.model.parameters import Parameters
-from operando.model.products.raw import PROJECTION, Scan
-from operando.model.products.tomography import TRANSMISSION, Glare, Transmission
-from operando.model.step import Cut, step
+from operando.model.products.raw import PROJECTION
+from operando.model.products.tomography import TRANSMISSION, Flats, Glare, Transmission, Uncut
+from operando.model.step import Cut, Setting, step
 from operando.tomography._frames import (
     Open,
     file_of,
@@ -21,6 +23,8 @@ from operando.tomography._frames import (
     select,
 )
 from operando.tomography._threads import over_pieces, split
+from operando.tomography.crossing import Crossing, CrossingParameters, crossing_of, surrounded
+from operando.tomography.flats import followed
 
 STARVED_FACTOR = 3.0
 """A ray is starved below this many times (noise + glare level): interface, section 4."""
@@ -29,9 +33,16 @@ ZINGER_LIMIT = 1e-3
 """More zingers than this share of the pixels are no zingers."""
 
 
-class NormaliseParameters(Parameters):
+BLOCK = 64
+"""Projections worked on at once where frames are corrected beyond their slab."""
+
+
+class NormaliseParameters(CrossingParameters):
     """How projections become transmissions."""
 
+    beam_current: Literal["recorded", "ignored"] = Field(
+        default="recorded", description="scale every frame with the ring current that the file records, or don't"
+    )
     faulty_share: float = Field(
         default=0.1,
         description="a pixel that sees less than this share of its row's usual open beam is dead",
@@ -48,39 +59,116 @@ class NormaliseParameters(Parameters):
 
 
 @step(version=2, stored=False, cut=Cut(working_bytes=16))
-def normalise(scan: Scan, glare: Glare | None, params: NormaliseParameters) -> Transmission:
-    """Divide projections by flat fields interpolated in time, dark subtracted, scaled with the ring current.
+def normalise(
+    scan: Uncut,
+    glare: Glare | None,
+    params: NormaliseParameters,
+    flats: Flats | None = None,
+    pixel_size_um: Annotated[float | None, Setting("tomography.pixel_size_um")] = None,
+) -> Transmission:
+    """Divide projections by the open beam, dark subtracted, scaled with the ring current.
 
-    Nothing is clipped: a transmission may be negative or above one. A ray is starved where its transmission
-    is not above 3 × (noise + glare level); the level counts relative to the row's own open beam, so that rows
-    which the slits shade, lit by glare alone, are starved as a whole. Dead and hot pixels are bridged from their
-    row, zingers replaced; how many is said in the warnings.
+    The open beam is interpolated in time between the flats, or follows the beam (step ``flats``). Nothing is
+    clipped: a transmission may be negative or above one. A ray is starved where its transmission is not above
+    3 × (noise + glare level); the level counts relative to the row's own open beam, so that rows which the slits
+    shade, lit by glare alone, are starved as a whole. Dead and hot pixels are bridged from their row, zingers
+    replaced; the warnings say so. Then phase retrieval and a tilt, where asked for.
     """
-    file = file_of(scan)
-    projections = select(scan, PROJECTION)
+    if params.beam_current == "ignored":
+        scan = scan.drop_vars("ring_current", errors="ignore")
+    angles = _angles(scan)
+    crossing = crossing_of(scan, params, pixel_size_um)
+    if crossing.reach == 0:
+        lit = _lit(scan, glare, flats, params)
+        transmission, starved, said = _flattened(scan, lit, slice(0, len(angles)), params)
+    else:
+        transmission, starved, said, lit = _across(scan, glare, flats, params, crossing)
+    sizes = {"pixel_size": scan["pixel_size"].values} if "pixel_size" in scan else {}
+    return TRANSMISSION.new(
+        coords=row_coordinate(scan),
+        attrs={**_identity(scan), "warnings": [*scan.attrs.get("warnings", ()), *said]},
+        transmission=transmission,
+        starved=starved,
+        noise=lit.noise.astype(np.float32),
+        shot=shot_noise(lit.beam).astype(np.float32),
+        rotation_angle=angles,
+        **sizes,
+    )
+
+
+@dataclass(frozen=True)
+class Lit:
+    """The open beam over some rows and what follows from it."""
+
+    beam: Open
+    noise: np.ndarray
+    """Standard deviation of the darkest rays' transmission: (row, column)."""
+    limit: np.ndarray
+    """Transmission below which a ray is starved: (row, column), float32."""
+    components: np.ndarray | None
+    """Of an open beam that follows each projection: (component, row, column)."""
+    weights: np.ndarray
+    """Of the components in each projection: (angle, component)."""
+
+    def of_rows(self, rows: slice) -> "Lit":
+        """The same for some of the rows; without the components, which are used up by then."""
+        own = self.beam
+        beam = Open(
+            own.images[:, rows], own.position, own.dark[rows], own.dark_std[rows], own.gain[rows], own.faulty[rows]
+        )
+        return Lit(beam, self.noise[rows], self.limit[rows], None, self.weights)
+
+
+def _lit(scan: xr.Dataset, glare: xr.Dataset | None, flats: xr.Dataset | None, params: NormaliseParameters) -> Lit:
     beam = open_beam(scan, params.faulty_share)
-    angles = scan["rotation_angle"].values[projections].astype(float)
-    if not np.isfinite(angles).all():
-        lost = int(np.count_nonzero(~np.isfinite(angles)))
-        raise BrokenFileError(file, f"{lost} of {len(angles)} projections have no rotation angle", "write them into it")
     bound = _glare_bound(glare, scan)
     beam.faulty[STARVED_FACTOR * bound >= 1] = True
     noise = dark_noise(beam, bound)
     limit = (STARVED_FACTOR * (noise + bound[:, None])).astype(np.float32)
-    transmission, starved, lost = _divide(scan, projections, beam, limit)
-    warnings = list(scan.attrs.get("warnings", ()))
-    warnings += _mend(transmission, starved, beam, noise, lost, params)
-    sizes = {"pixel_size": scan["pixel_size"].values} if "pixel_size" in scan else {}
-    return TRANSMISSION.new(
-        coords=row_coordinate(scan),
-        attrs={**_identity(scan), "warnings": warnings},
-        transmission=transmission,
-        starved=starved,
-        noise=noise.astype(np.float32),
-        shot=shot_noise(beam).astype(np.float32),
-        rotation_angle=angles,
-        **sizes,
-    )
+    weights = np.zeros((0, 0)) if flats is None else flats["weights"].values
+    return Lit(beam, noise, limit, followed(scan, flats, beam.dark), weights)
+
+
+def _flattened(
+    scan: xr.Dataset, lit: Lit, part: slice, params: NormaliseParameters
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Transmission and starved flags (angle, row, column) of some projections, mended, and what is said of them."""
+    transmission, starved, lost = _divide(scan, part, lit)
+    return transmission, starved, _mend(transmission, starved, lit.beam, lit.noise, lost, params)
+
+
+def _across(
+    scan: xr.Dataset,
+    glare: xr.Dataset | None,
+    flats: xr.Dataset | None,
+    params: NormaliseParameters,
+    crossing: Crossing,
+) -> tuple[np.ndarray, np.ndarray, list[str], Lit]:
+    """The same for all projections, corrected with the rows around them; a block of projections at a time."""
+    wide, own, middle = surrounded(scan, crossing.reach)
+    lit = _lit(wide, glare, flats, params)
+    count, dark = select(scan, PROJECTION).size, np.asarray(lit.beam.faulty.all(1))
+    shape = (count, scan.sizes["row"], scan.sizes["column"])
+    transmission, starved, said = np.empty(shape, np.float32), np.empty(shape, np.bool_), dict[str, None]()
+    for first in range(0, count, BLOCK):
+        # One projection more on either side, for zingers are judged by the neighbours in angle.
+        low, last = max(0, first - 1), min(count, first + BLOCK)
+        values, flags, words = _flattened(wide, lit, slice(low, min(count, last + 1)), params)
+        inner = slice(first - low, last - low)
+        transmission[first:last] = crossing.corrected(values[inner], dark, middle)[:, own]
+        starved[first:last] = crossing.moved(flags[inner], middle)[:, own]
+        said.update(dict.fromkeys(words))
+    transmission[:, dark[own]], starved[:, dark[own]] = 0, True
+    return transmission, starved, list(said), lit.of_rows(own)
+
+
+def _angles(scan: xr.Dataset) -> np.ndarray:
+    """Angles of the projections (rad); raises ``BrokenFileError`` where some are missing."""
+    angles = scan["rotation_angle"].values[select(scan, PROJECTION)].astype(float)
+    if not np.isfinite(angles).all():
+        lost = f"{np.count_nonzero(~np.isfinite(angles))} of {len(angles)} projections have no rotation angle"
+        raise BrokenFileError(file_of(scan), lost, "write them into it")
+    return angles
 
 
 def _identity(product: xr.Dataset) -> dict[str, object]:
@@ -115,14 +203,14 @@ def shot_noise(beam: Open) -> np.ndarray:
     0 where a single flat does not tell it, infinite in rows without beam.
     """
     level = np.median(beam.images.mean(0), axis=1)
-    return np.where(level > 0, np.nan_to_num(beam.gain) / np.where(level > 0, level, 1.0), np.inf)
+    lit = (level > 0) & ~beam.faulty.all(1)
+    return np.where(lit, np.nan_to_num(beam.gain) / np.where(lit, level, 1.0), np.inf)
 
 
-def _divide(
-    scan: xr.Dataset, projections: np.ndarray, beam: Open, limit: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, int]:
+def _divide(scan: xr.Dataset, part: slice, lit: Lit) -> tuple[np.ndarray, np.ndarray, int]:
     from operando.tomography._normalise_kernels import transmission_of
 
+    projections, beam = select(scan, PROJECTION)[part], lit.beam
     counts = frames(scan, projections)
     time, current = positions(scan)[projections], ring_current(scan)[projections]
     early, share = between(beam.position, time)
@@ -132,12 +220,15 @@ def _divide(
     pieces = split(len(counts), 16)
     lost = np.zeros(len(pieces), int)
 
+    def open_beams(i: int) -> tuple[np.ndarray, np.ndarray, float, float]:
+        if lit.components is None:
+            return beam.images[early[i]], beam.images[late[i]], float(share[i]), float(current[i])
+        one = np.tensordot(lit.weights[part][i].astype(np.float32), lit.components, 1)
+        return one, one, 0.0, 1.0
+
     def work(piece: int) -> None:
         for i in range(*pieces[piece]):
-            lost[piece] += transmission_of(
-                counts[i], beam.dark, beam.images[early[i]], beam.images[late[i]],
-                share[i], current[i], limit, transmission[i], starved[i],
-            )  # fmt: skip
+            lost[piece] += transmission_of(counts[i], beam.dark, *open_beams(i), lit.limit, transmission[i], starved[i])
 
     over_pieces(work, len(pieces))
     return transmission, starved, int(lost.sum())

@@ -10,9 +10,13 @@ WIDEST = 1.0
 """Most columns added on either side, as share of the field."""
 
 
-def is_truncated(sinograms: np.ndarray) -> bool:
-    """Whether the sample reaches both edges of the field (row, angle, column) in most of the projections."""
-    edge = np.minimum(sinograms[..., :4].mean(2), sinograms[..., -4:].mean(2))
+def is_truncated(sinograms: np.ndarray, one_sided: bool = False) -> bool:
+    """Whether the sample reaches both edges of the field (row, angle, column) in most of the projections.
+
+    ``one_sided``: or either edge, for half-acquisitions, where one side was not measured.
+    """
+    nearest = np.maximum if one_sided else np.minimum
+    edge = nearest(sinograms[..., :4].mean(2), sinograms[..., -4:].mean(2))
     return bool(np.mean(edge > OUTSIDE * np.abs(sinograms).mean(2)) > 0.5)
 
 
@@ -49,14 +53,14 @@ def extended(sinograms: np.ndarray, pad: int, centre: float) -> np.ndarray:
     return wide
 
 
-def continued(sinograms: np.ndarray, centre: float, choice: str) -> np.ndarray:
+def continued(sinograms: np.ndarray, centre: float, choice: str, one_sided: bool = False) -> np.ndarray:
     """Sinograms continued beyond the field where ``choice`` is "always", or "auto" and the sample is wider.
 
     The overhang is rounded up to whole steps, so that neighbouring slabs share their tables.
     """
-    if choice == "never" or (choice == "auto" and not is_truncated(sinograms)):
+    if choice == "never" or (choice == "auto" and not is_truncated(sinograms, one_sided)):
         return sinograms
-    step = max(1, sinograms.shape[-1] // 16)
+    step = max(1, sinograms.shape[-1] // 64)
     return extended(sinograms, -(-overhang(sinograms, centre) // step) * step, centre)
 
 

@@ -12,8 +12,10 @@ from operando.model.parameters import Parameters
 from operando.model.products.tomography import TRUST, VOLUME, Centres, Sinograms, Trust, Volume
 from operando.model.step import Cut, Own, Setting, step
 from operando.tomography._frames import file_of
+from operando.tomography.denoise import denoise_rows
 from operando.tomography.gridding import reconstruct_padded, reconstruct_sinograms
 from operando.tomography.padding import continued
+from operando.tomography.stitch import embedded, joined_share, measured_radius, stitch_full_turn
 from operando.tomography.trust import COARSE, alternating, odd_even_noise, starved_share
 
 CM_PER_UM = 1e-4
@@ -28,10 +30,20 @@ class ReconstructParameters(Parameters):
     truncated: Literal["auto", "always", "never"] = Field(
         default="auto", description="continue projections beyond the field where the sample is wider"
     )
+    acquisition: Literal["centred", "half"] = Field(
+        default="centred",
+        description="half: the axis near the detector's edge and a full turn; the volume is twice the detector wide",
+    )
+    denoise: Literal["none", "non-local-means"] = Field(
+        default="none", description="smooth the volume but keep its edges; trust tells what volumes gain and lose"
+    )
+    denoise_strength: float = Field(
+        default=1.0, description="1 averages what differs by about the noise of the trust map", gt=0, le=5
+    )
     noise_map: bool = Field(default=True, description="estimate the noise from odd against even projections")
 
 
-@step(version=1, cut=Cut(working_bytes=40))
+@step(version=2, cut=Cut(working_bytes=40))
 def reconstruct(
     sinograms: Sinograms,
     centres: Own[Centres],
@@ -46,14 +58,22 @@ def reconstruct(
     pixel = pixel_of(sinograms, pixel_size_um)
     data, angles = sinograms["sinogram"].values, sinograms["rotation_angle"].values
     centre = float(np.ravel(centres["centre"].values)[0])
-    wide = continued(data, centre, params.truncated)
-    volume = reconstruct_padded(wide, angles, centre, params.filter, (wide.shape[2] - data.shape[2]) // 2)
-    volume /= np.float32(pixel * CM_PER_UM)
     first = int(sinograms["row"].values[0]) if "row" in sinograms.coords else 0
     attrs = {**sinograms.attrs, "centre_px": centre, "pixel_size_um": pixel}
-    attrs["field_radius_um"] = pixel * (data.shape[2] - 1) / 2
-    noise = noise_map(data, angles, centre, params) / (pixel * CM_PER_UM)
-    share = starved_share(sinograms["starved"].values, angles, centre)
+    columns, half = data.shape[2], params.acquisition == "half"
+    radius = measured_radius(columns, centre) if half else (columns - 1) / 2
+    attrs["field_radius_um"] = pixel * radius
+    share = (joined_share if half else starved_share)(sinograms["starved"].values, angles, centre)
+    if half:
+        data, angles, centre = stitch_full_turn(data, angles, centre)
+    wide = continued(data, centre, params.truncated, half)
+    volume = reconstruct_padded(wide, angles, centre, params.filter, (wide.shape[2] - data.shape[2]) // 2)
+    del wide
+    volume /= np.float32(pixel * CM_PER_UM)
+    if half:
+        volume = embedded(volume, 2 * columns, radius)
+    noise = noise_map(data, angles, centre, params, volume.shape[2]) / (pixel * CM_PER_UM)
+    changed = quietened(volume, noise, params)
     return (
         VOLUME.new(coords=_grid(volume.shape, first, pixel), attrs=attrs, mu=volume),
         TRUST.new(
@@ -61,8 +81,16 @@ def reconstruct(
             attrs={key: attrs[key] for key in ("file", "frame", "pixel_size_um") if key in attrs},
             starved_share=share,
             noise=noise.astype(np.float32),
+            **changed,
         ),
     )
+
+
+def quietened(volume: np.ndarray, noise: np.ndarray, params: ReconstructParameters) -> dict[str, np.ndarray]:
+    """De-noise in place, as asked for; the share of the volume that each block of rows gained and lost."""
+    if params.denoise == "none":
+        return {}
+    return denoise_rows(volume, noise, params.denoise_strength)
 
 
 def pixel_of(product: xr.Dataset, configured: float | None) -> float:
@@ -73,13 +101,20 @@ def pixel_of(product: xr.Dataset, configured: float | None) -> float:
     return float(size)
 
 
-def noise_map(data: np.ndarray, angles: np.ndarray, centre: float, params: ReconstructParameters) -> np.ndarray:
-    """Noise (1/pixel) at quarter resolution, from one row of each block of four; NaN where it was not asked for."""
+def noise_map(
+    data: np.ndarray, angles: np.ndarray, centre: float, params: ReconstructParameters, size: int
+) -> np.ndarray:
+    """Noise (1/pixel) at quarter resolution, from one row of each block of four; NaN where it was not asked for.
+
+    ``size``: columns of the volume, which may be wider than the sinograms.
+    """
     rows = data[np.minimum(np.arange(0, len(data), COARSE) + COARSE // 2, len(data) - 1)]
-    coarse = -(-data.shape[2] // COARSE)
+    coarse = -(-size // COARSE)
     if not params.noise_map or len(angles) < 4:
         return np.full((len(rows), coarse, coarse), np.nan)
     difference = reconstruct_sinograms(rows * alternating(len(angles))[:, None], angles, centre, params.filter)
+    if size > data.shape[2]:
+        difference = embedded(difference, size, data.shape[2])
     return odd_even_noise(difference)
 
 

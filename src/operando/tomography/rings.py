@@ -47,7 +47,7 @@ class RingsParameters(Parameters):
     wavelet_sigma: float = Field(default=1.0, description="width of the damped frequencies", gt=0)
 
 
-@step(version=1, stored=False, cut=Cut(working_bytes=24))
+@step(version=2, stored=False, cut=Cut(working_bytes=24))
 def rings(attenuation: Attenuation, params: RingsParameters) -> Sinograms:
     """Remove stripes row by row and lay the data out as sinograms (row, angle, column)."""
     sinograms = np.ascontiguousarray(np.moveaxis(attenuation["attenuation"].values, 1, 0))

@@ -4,52 +4,70 @@ import numpy as np
 
 from operando.model.errors import OperandoError
 from operando.tomography.angles import check_angles, is_full_turn
+from operando.tomography.trust import starved_share
 
 
 def stitch_full_turn(sinograms: np.ndarray, angles: np.ndarray, centre: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Join projections with their mirror images half a turn later.
+    """Widen projections so that each and its mirror image half a turn later make one.
 
-    ``sinograms`` (row, angle, column) over a full turn, ``centre`` in pixels. Returns sinograms over half a
-    turn in a wider field, their angles (rad) and the centre in it. In the overlap the two are blended.
+    ``sinograms`` (row, angle, column) over a full turn, ``centre`` in pixels. Returns wider sinograms at the same
+    angles, 0 where nothing was measured, and the centre in them. Both are weighted where they overlap, to the
+    sum 2, so that a reconstruction from all angles is that of the joined projections; nothing is interpolated.
     Raises ``OperandoError`` where the angles do not go once round.
     """
     checked = check_angles(angles, sinograms.shape[1])
     if not is_full_turn(checked):
         raise OperandoError("the angles do not go once round; a half-acquisition needs 360°.")
-    order = np.argsort(checked, kind="stable")
-    checked, sinograms = checked[order], sinograms[:, order]
     columns = sinograms.shape[2]
-    mirrored = centre < (columns - 1) / 2
-    if mirrored:
-        sinograms, centre = sinograms[..., ::-1], columns - 1 - centre
-    half = checked[0] + np.arange(len(checked) // 2) * np.pi / (len(checked) // 2)
-    near, far = _at(sinograms, checked, half), _at(sinograms, checked, half + np.pi)
-    wide = int(np.ceil(2 * centre)) + 1
-    place = np.arange(wide)
-    left, left_weight = _sampled(near, place, centre)
-    right, right_weight = _sampled(far, 2 * centre - place, centre)
-    joined = (left * left_weight + right * right_weight) / np.maximum(left_weight + right_weight, 1e-9)
-    if mirrored:
-        joined, centre = joined[..., ::-1], wide - 1 - centre
-    return np.ascontiguousarray(joined, np.float32), half, float(centre)
+    first, size = _place(columns, centre)
+    wide = np.zeros((*sinograms.shape[:2], size), np.float32)
+    np.multiply(sinograms, 2 * _share(columns, centre), out=wide[..., first : first + columns], casting="same_kind")
+    return wide, checked, centre + first
 
 
-def _at(sinograms: np.ndarray, angles: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Interpolate projections linearly to other angles of the same turn."""
-    turn = 2 * np.pi
-    circle = np.append(angles, angles[0] + turn)
-    where = angles[0] + np.mod(wanted - angles[0], turn)
-    right = np.clip(np.searchsorted(circle, where, side="right"), 1, len(angles))
-    share = ((where - circle[right - 1]) / (circle[right] - circle[right - 1]))[:, None]
-    return sinograms[:, right - 1] * (1 - share) + sinograms[:, right % len(angles)] * share
+def _place(columns: int, centre: float) -> tuple[int, int]:
+    """Where the detector starts in the wide field, and the wide field's columns, an even number."""
+    size = int(np.ceil(measured_radius(columns, centre) + 0.5)) * 2
+    return (0 if centre >= (columns - 1) / 2 else size - columns), size
 
 
-def _sampled(sinograms: np.ndarray, place: np.ndarray, centre: float) -> tuple[np.ndarray, np.ndarray]:
-    """Values at fractional columns, and weights that fall to 0 towards the detector's edge beyond the axis."""
-    columns = sinograms.shape[2]
-    left = np.clip(np.floor(place).astype(int), 0, columns - 2)
-    share = np.clip(place - left, 0, 1)
-    values = sinograms[..., left] * (1 - share) + sinograms[..., left + 1] * share
-    overlap = max(columns - 1 - centre, 1e-9)
-    weight = np.clip((centre + overlap - place) / (2 * overlap), 0, 1)
-    return values, np.where((place >= 0) & (place <= columns - 1), np.maximum(weight, 1e-6), 0)
+def measured_radius(columns: int, centre: float) -> float:
+    """Radius (pixels) of the circle that a half-acquisition sees."""
+    return max(centre, columns - 1 - centre)
+
+
+def _share(columns: int, centre: float) -> np.ndarray:
+    """What each column gives to the joined projection: 0 to 1 over the overlap, and with its mirror image 1."""
+    place = np.arange(columns) - centre
+    overlap = max(min(centre, columns - 1 - centre), 0.5)
+    side = place if centre < (columns - 1) / 2 else -place
+    return (np.sin(0.25 * np.pi * (1 + np.clip(side / overlap, -1, 1))) ** 2).astype(np.float32)
+
+
+def joined_share(starved: np.ndarray, angles: np.ndarray, centre: float) -> np.ndarray:
+    """Share of starved rays in the field of twice the columns; either of two rays that see the same will do it.
+
+    ``starved`` (row, angle, column) over a full turn; returns (z_coarse, y_coarse, x_coarse).
+    """
+    columns = starved.shape[2]
+    half = np.flatnonzero(angles - angles.min() < np.pi - 1e-9)
+    partner = np.abs(angles[None, :] - angles.min() - np.mod(angles[half, None] - angles.min() + np.pi, 2 * np.pi))
+    first = round((2 * columns - 1) / 2 - centre)
+    own = np.arange(2 * columns) - first
+    far = np.rint(2 * centre - own).astype(int)
+    flags = np.ones((len(starved), len(half), 2 * columns), bool)
+    mine, theirs = ((place >= 0) & (place < columns) for place in (own, far))
+    flags[..., mine | theirs] = False
+    flags[..., mine] |= starved[:, half]
+    opposite = starved[:, partner.argmin(1)]
+    flags[..., theirs] |= opposite[..., far[theirs]]
+    return starved_share(flags, angles[half], centre + first)
+
+
+def embedded(images: np.ndarray, size: int, radius: float) -> np.ndarray:
+    """Images (slice, y, x) in the middle of a field of ``size`` pixels, 0 beyond ``radius``."""
+    inner = images.shape[1]
+    place = np.arange(inner) - (inner - 1) / 2
+    images = np.where(np.hypot(place[:, None], place) <= radius + 1e-6, images, np.float32(0))
+    before = (size - inner) // 2
+    return np.pad(images, [(0, 0), *[(before, size - inner - before)] * 2])

@@ -22,8 +22,10 @@ def subtract_offsets(sinogram: np.ndarray, width: int = 9, sigmas: float = 3.0) 
     from operando.tomography._rings_kernels import by_level, order_keys, running_median, subtract_between
 
     columns_first = np.ascontiguousarray(sinogram.T)
-    smooth = np.empty_like(columns_first)
-    running_median(columns_first, width, smooth)
+    wide = _continued(columns_first, min(width // 2, len(columns_first) - 1))
+    smooth = np.empty_like(wide)
+    running_median(wide, width, smooth)
+    smooth = smooth[(len(wide) - len(columns_first)) // 2 :][: len(columns_first)]
     keys = np.empty(smooth.shape, np.uint64)
     order_keys(smooth, keys)
     keys.sort(axis=1)
@@ -40,6 +42,12 @@ def subtract_offsets(sinogram: np.ndarray, width: int = 9, sigmas: float = 3.0) 
     corrected = sinogram.copy()
     subtract_between(smooth, level, offset, corrected)
     return corrected
+
+
+def _continued(columns: np.ndarray, reach: int) -> np.ndarray:
+    """Turn ``reach`` columns about either edge, so that a slope goes on: a sample that the field cuts has one there."""
+    before, after = 2 * columns[:1] - columns[reach:0:-1], 2 * columns[-1:] - columns[-2 : -reach - 2 : -1]
+    return np.concatenate([before, columns, after])
 
 
 def _offset(residual: np.ndarray, sigmas: float) -> np.ndarray:

@@ -78,6 +78,10 @@ def _tomography(world: World) -> str:
     for name, particle in zip(grains, electrolyte.particle, strict=True):
         z, x, y = particle.at_um
         lines += _track(world, name, "particle", (z, y, x), 1.5 * max(particle.radius_um))
+    energies, weights = (
+        ", ".join(f"{v:.5g}" for v in part) for part in (world.spectrum.energies, world.spectrum.weights)
+    )
+    lines += ["[tomography.spectrum]", f"energy_kev = [{energies}]", f"weight = [{weights}]"]
     return "\n".join(lines)
 
 

@@ -33,7 +33,7 @@ FLATS = Contract(
 
 GLARE = Contract(
     "glare",
-    "scattered light that fills opaque shadows: measured = (1 - s) × true transmission + s × veil, s = level × surround",
+    "scattered light that fills opaque shadows: measured = (1 - s) × true + s × veil, s = level × surround",
     {
         "level": Variable((), "1", "what is subtracted: share of the open beam, 0 if it could not be measured", "std"),
         "bound": Variable((), "1", "highest level that this scan allows; enters the limit of trust"),
@@ -41,7 +41,7 @@ GLARE = Contract(
         "veil": Variable(
             ("veil_angle", "veil_row", "veil_column"),
             "1",
-            "light spread over the reach of the glare, over the open beam's; coordinates: number of the projection, pixels",
+            "light spread over the reach of the glare, over the open beam's; coordinates: projection, pixels",
         ),
         "surround": Variable(
             ("detector_row",),
