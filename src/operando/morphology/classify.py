@@ -29,7 +29,7 @@ class ClassifyParameters(Parameters):
 _DEFAULTS = ClassifyParameters()
 
 
-@step(version=1)
+@step(version=2)
 def classify(
     series: Series[Histogram],
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
@@ -38,7 +38,8 @@ def classify(
     """Fit one mixture of normal distributions to the histograms of the whole series.
 
     Only voxels away from edges count, so that partial volumes do not pull the means. The thresholds lie
-    half-way between neighbouring means, where a blurred flat edge keeps its place. A mean's standard deviation is
+    half-way between neighbouring means, where a blurred flat edge keeps its place. Where a phase then is missing, as
+    one may that is thin or noisy everywhere, the voxels near edges are asked as well. A mean's standard deviation is
     how far it varies between sectors of the bore and between scans; results are rounded to half of it, or
     of the threshold's floor, so that one more scan leaves them as they are.
     """
@@ -48,6 +49,11 @@ def classify(
     pooled = sum(item["core"].values.sum(axis=0) for item in series).astype(float)
     noise = float(np.median([float(item["noise"]) for item in series]))
     mixture, warnings = _fit_classes(grey, pooled, noise, phases, params)
+    if not np.isfinite(mixture.mean).all():
+        pooled = pooled + sum(item["edge"].values for item in series)
+        second, said = _fit_classes(grey, pooled, noise, phases, params)
+        if np.isfinite(second.mean).sum() > np.isfinite(mixture.mean).sum():
+            mixture, warnings = second, said
     std, drift = _mean_std(series, grey, mixture)
     contrast = np.diff(mixture.mean)
     floor = params.threshold_floor * contrast
@@ -132,6 +138,10 @@ def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> 
         near = np.abs(grey - mean) <= 2.5 * max(width, grey[1] - grey[0])
         local = np.array([[local_mean(grey, sector, mean, width) for sector in scan] for scan in counts])
         weight = np.where(np.isfinite(local), counts[:, :, near].sum(axis=2), 0.0)
+        if share > 0 and weight.sum() == 0:  # a phase that is all edges: one sector a scan
+            every = [scan.sum(axis=0) + item["edge"].values for scan, item in zip(counts, series, strict=True)]
+            local = np.array([[local_mean(grey, one, mean, width)] for one in every])
+            weight = np.where(np.isfinite(local), [[one[near].sum()] for one in every], 0.0)
         if share == 0 or weight.sum() == 0:
             contrast = np.nanmin(np.abs(np.diff(mixture.mean))) if len(mixture.mean) > 1 else abs(mean)
             std[p] = 0.05 * contrast

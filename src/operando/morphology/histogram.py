@@ -27,7 +27,7 @@ class HistogramParameters(Parameters):
 _DEFAULTS = HistogramParameters()
 
 
-@step(version=1)
+@step(version=2)
 def histogram(
     volume: Volume,
     bore: Bore,
@@ -47,7 +47,7 @@ def histogram(
     noise = _Noise()
     counts = _empty_counts(params.bins)
     blocks = _chosen_blocks(grid.shape[0], params.rows)
-    steepness = _typical_gradient(volume, blocks, place.scale)
+    steepness = _typical_gradient(volume, trust, grid, blocks, place.scale)
     for start, stop in blocks:
         rows = read_rows(volume["mu"], start, stop).astype(np.float32) * np.float32(place.scale)
         bad = _untrusted(trust, grid, start, stop, rows.shape)
@@ -79,12 +79,15 @@ def _chosen_blocks(total: int, rows: int) -> list[tuple[int, int]]:
     return [(max(blocks[i][0] - 1, 0), min(blocks[i][1] + 1, total)) for i in chosen]
 
 
-def _typical_gradient(volume: Volume, blocks: list[tuple[int, int]], scale: float) -> float:
+def _typical_gradient(
+    volume: Volume, trust: Trust | None, grid: Grid, blocks: list[tuple[int, int]], scale: float
+) -> float:
     """Root mean square of the gradient where nothing but noise changes, from medians: 1/cm a voxel.
 
-    An axis along which no block has three voxels (a scan of two rows) counts as the mean of the others.
+    Blocks of which most is not trusted (rows in the slits' shadow) say nothing. An axis along which no block has three voxels (a scan of two rows) counts as the mean of the others.
     """
     samples: dict[int, list[float]] = {axis: [] for axis in range(3)}
+    blocks = [block for block in blocks if _mostly_trusted(trust, grid, *block)]
     for start, stop in blocks[:: max(1, len(blocks) // 8)]:
         rows = read_rows(volume["mu"], start, stop)
         for axis in range(3):
@@ -92,6 +95,14 @@ def _typical_gradient(volume: Volume, blocks: list[tuple[int, int]], scale: floa
             samples[axis] += [step] if np.isfinite(step) else []
     typical = [float(np.mean(steps)) for steps in samples.values() if steps]
     return abs(scale) * float(np.sqrt(3.0 * np.mean(np.square(typical)))) if typical else 0.0
+
+
+def _mostly_trusted(trust: Trust | None, grid: Grid, start: int, stop: int) -> bool:
+    """Whether the middle row of a block is trusted in most of its middle half, where the cell is."""
+    middle = (start + stop) // 2
+    bad = _untrusted(trust, grid, middle, middle + 1, (1, *grid.shape[1:]))[0]
+    ny, nx = bad.shape
+    return float(bad[ny // 4 : ny - ny // 4, nx // 4 : nx - nx // 4].mean()) < 0.5
 
 
 def _median_step(rows: np.ndarray, axis: int) -> float:
