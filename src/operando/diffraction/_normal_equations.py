@@ -36,7 +36,7 @@ def normal_equations(
     Returns deviance (inf where the model is not positive), score (P,), information (P, P), model (n,); without
     ``informed`` only the areas' score and no information.
     """
-    n, groups, knots, shapes = counts.size, areas.size, smooth.size, energy_slope.shape[1]
+    groups, knots, shapes = areas.size, smooth.size, energy_slope.shape[1]
     parameters = groups + knots + shapes
     score = np.zeros(parameters)
     information = np.zeros((parameters, parameters) if informed else (0, 0))

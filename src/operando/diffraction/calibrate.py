@@ -10,6 +10,7 @@ import xarray as xr
 from operando.diffraction.corrections import corrected, why_unusable
 from operando.diffraction.element import GERMANIUM_RESOLUTION, FitParameters, fit_spectrum
 from operando.diffraction.saved import load
+from operando.diffraction.shielding import shielding
 from operando.model.errors import BrokenFileError, ConfigurationError
 from operando.model.material import Material
 from operando.model.products.diffraction import CALIBRATION, Calibration
@@ -19,14 +20,14 @@ from operando.model.step import First, Setting, step
 _FIRST_GUESS_DOUBT = 0.7
 
 
-@step(version=2)
+@step(version=3)
 def calibrate(
     spectrum: First[Spectrum],
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
     two_theta_deg: Annotated[float | None, Setting("diffraction.two_theta_deg")],
     saved: Annotated[str | None, Setting("diffraction.calibration", resolve="file")] = None,
 ) -> Calibration:
-    """Take the file's energy scale and angle, find dead elements, and measure the resolution on the first spectrum.
+    """Take the file's energy scale and angle, find dead elements, resolution and shielding on the first spectrum.
 
     The file's 2θ goes first, ``two_theta_deg`` fills in; a ``saved`` calibration (JSON) replaces both.
     Raises ``ConfigurationError`` where neither is known.
@@ -36,9 +37,7 @@ def calibrate(
     start = from_file(spectrum, two_theta_deg)
     if not phases or not start["good"].values.any():
         return start
-    return start.assign(
-        resolution=(("element", "term"), measured_resolution(spectrum, start, phases), {"units": "keV"})
-    )
+    return measured(spectrum, start, phases)
 
 
 def from_saved(spectrum: xr.Dataset, path: Path) -> xr.Dataset:
@@ -97,11 +96,16 @@ def why_not(counts: np.ndarray, coefficients: np.ndarray, two_theta: float) -> s
     return "" if np.isfinite(two_theta) else "it has no diffraction angle"
 
 
-def measured_resolution(spectrum: xr.Dataset, start: xr.Dataset, phases: Sequence[Material]) -> np.ndarray:
-    """Resolution terms (elements, 2) from a fit of the spectrum in which they are nearly free; rounded to be stable."""
+def measured(spectrum: xr.Dataset, start: xr.Dataset, phases: Sequence[Material]) -> xr.Dataset:
+    """The calibration with what a fit of the spectrum shows: resolution (rounded to be stable), shielding.
+
+    Resolution is nearly free in this fit. ``attrs["fluorescence"]`` names elements beside the sample.
+    """
     resolution = start["resolution"].values.copy()
     params = FitParameters(resolution_doubt=_FIRST_GUESS_DOUBT, free_lines=False)
-    for one in fit_spectrum(corrected(spectrum, start), start, phases, params):
+    fits = fit_spectrum(corrected(spectrum, start), start, phases, params)
+    for one in fits:
         if one.fit.converged:
             resolution[one.element] = [float(f"{term:.3g}") for term in one.resolution()]
-    return resolution
+    found = start.assign(resolution=(("element", "term"), resolution, {"units": "keV"}))
+    return found.assign_attrs(fluorescence=list(shielding(fits)))

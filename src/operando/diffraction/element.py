@@ -52,7 +52,7 @@ class FitParameters(Parameters):
     )
     most_unindexed: int = Field(25, ge=0, le=200, description="unexplained peaks fitted along at most")
     fluorescence: tuple[str, ...] = Field(
-        (), description="elements whose fluorescence lines are fitted besides those of the phases, e.g. Pb, W"
+        (), description="elements that fluoresce, besides those of the phases and of the shielding that is found"
     )
     dead_time_shift_kev: float = Field(
         0.5,
@@ -187,8 +187,9 @@ def search_trials(problem: Problem, reach: float) -> float:
     return max(1.0, 2.0 * reach * middle / float(fwhm(problem.resolution, middle)))
 
 
-def _fluorescing(materials: Sequence[Material], params: FitParameters) -> tuple[str, ...]:
-    return tuple(sorted({*elements_of(materials), *params.fluorescence}))
+def _fluorescing(materials: Sequence[Material], calibration: xr.Dataset, params: FitParameters) -> tuple[str, ...]:
+    found = calibration.attrs.get("fluorescence", ())
+    return tuple(sorted({*elements_of(materials), *params.fluorescence, *found}))
 
 
 def _problem(
@@ -209,7 +210,7 @@ def _problem(
     resolution = tuple(float(term) for term in calibration["resolution"].values[element])
     low, high = float(energy[used][0]), float(energy[used][-1])
     escape = corrected["escape"] if "escape" in corrected else 0.0 * corrected["background"]
-    fluorescence = in_range(_fluorescing(materials, params), low, high)[:3]
+    fluorescence = in_range(_fluorescing(materials, calibration, params), low, high)[:3]
     return build(
         counts=corrected["counts"].values[element][used],
         energy=energy[used],

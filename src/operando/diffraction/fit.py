@@ -17,7 +17,7 @@ from operando.model.products.diffraction import LATTICE, LINES, Calibration, Cor
 from operando.model.step import Setting, step
 
 
-@step(version=5)
+@step(version=6)
 def fit(
     corrected: Corrected,
     calibration: Calibration,

@@ -59,15 +59,20 @@ def with_newcomers(
 
 
 def _new_gain(plain: Comparison, extended: Comparison, candidates: int, params: FitParameters) -> float:
-    """Log-likelihood that the last phase gains in the later state, 0 unless it is new there and displaces no other."""
+    """Log-likelihood that the last phase gains in the later state only, 0 unless it is new and displaces no other.
+
+    A candidate without known intensities picks up whatever no phase explains, in both states; only what it gains from
+    one to the other speaks for it, and that must be most of it.
+    """
     last = len(plain.materials)
     now, was = merge(extended.after, last, params), merge(extended.before, last, params)
     others_stay = all(
         merge(extended.after, phase, params).there or not merge(plain.after, phase, params).there
         for phase in range(last)
     )
-    enough = now.gain >= _needed(extended.after[0], last, candidates, params)
-    return now.gain if now.there and not was.there and others_stay and enough else 0.0
+    gain = now.gain - was.gain
+    enough = gain >= _needed(extended.after[0], last, candidates, params)
+    return gain if now.there and enough and gain > 0.5 * now.gain and others_stay else 0.0
 
 
 def _needed(one: ElementFit, phase: int, candidates: int, params: FitParameters) -> float:

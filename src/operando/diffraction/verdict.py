@@ -34,8 +34,17 @@ _CLEAR = 4.5
 """Standard deviations from which an amount counts as changed."""
 
 _APPARENT = 7.0
-"""Standard deviations from which a single line counts as moved: such fits know nothing of neighbours and tails, and
-the most moved of several lines is taken."""
+"""Standard deviations from which a single line counts as moved: such fits know nothing of neighbours and tails, so
+that their scatter is larger than they say, and the most moved of several lines is taken."""
+
+_DOUBT = 2.5
+"""Standard deviations by which a lattice at rest may yet have moved."""
+
+_WHOLE = 0.8
+"""A moving lattice is excluded if it can't have given this share of a single line's shift."""
+
+_EXPECTED = 4.0
+"""The same where a neighbour's amount clearly changed and makes up most of the shift."""
 
 _DECIDES = {
     frozenset({"strain", "composition"}): "azimuths (sin²ψ) or the charge passed would tell strain from composition",
@@ -98,7 +107,7 @@ def judge(evidence: Evidence, phase: int) -> Verdict | None:
     change, covariance = evidence.shifts.of(evidence.comparison.materials[phase].name)
     known = bool(np.isfinite(change).all())
     lattice_moves = known and _improbable(change, covariance)
-    apparent = moved is not None and abs(moved.shift) > _APPARENT * moved.std
+    apparent = moved is not None and _apparent(moved, bool(amounts_changed(evidence.comparison)))
     if not apparent and not lattice_moves:
         return None
     remaining = _of_moving_lattice(evidence, phase) if lattice_moves else _of_resting_lattice(evidence, phase, moved)
@@ -108,6 +117,13 @@ def judge(evidence: Evidence, phase: int) -> Verdict | None:
     excluded = tuple(cause for cause in CLASSES if cause not in remaining)
     text = " ".join(_sentences(evidence, phase, moved if apparent else None, (change, covariance), remaining))
     return Verdict(material.name, shift, lattice, remaining, excluded, text)
+
+
+def _apparent(moved: Moved, amounts: bool) -> bool:
+    """Whether a single line seems to move; less is needed where amounts changed and the model says that it should."""
+    significance = abs(moved.shift) / moved.std
+    expected = moved.by_neighbours / moved.shift > 0.5
+    return bool(significance > _APPARENT or (amounts and expected and significance > _EXPECTED))
 
 
 def _improbable(change: np.ndarray, covariance: np.ndarray) -> bool:
@@ -131,10 +147,8 @@ def _of_resting_lattice(evidence: Evidence, phase: int, moved: Moved | None) -> 
     """The single line moves and the lattice does not: amounts did it, unless the lattice is too poorly known."""
     causes = set()
     material = evidence.comparison.materials[phase]
-    change, covariance = evidence.shifts.of(evidence.comparison.materials[phase].name)
-    reach = float(np.max(np.abs(change) + 3.0 * np.sqrt(np.diag(covariance)))) if np.isfinite(change).all() else np.inf
     assert moved is not None
-    if reach > 0.5 * abs(moved.shift):
+    if _reach(evidence, phase, moved) > _WHOLE * abs(moved.shift):
         causes |= {"strain", "theta-drift", "energy-drift", "temperature"}
         causes |= {"composition"} if material.composition_range is not None else set()
     by_new = bool(evidence.new_phases or evidence.new_lines)
@@ -145,6 +159,17 @@ def _of_resting_lattice(evidence: Evidence, phase: int, moved: Moved | None) -> 
         causes.add("overlap")
         causes |= {"gauge-motion"} if amounts_changed(evidence.comparison) else set()
     return tuple(cause for cause in CLASSES if cause in causes)
+
+
+def _reach(evidence: Evidence, phase: int, moved: Moved) -> float:
+    """How far the lattice may have moved the line the way it seems to have moved, relative."""
+    pattern = evidence.comparison.before[0].patterns[phase]
+    change, covariance = evidence.shifts.of(pattern.name)
+    if not np.isfinite(change).all():
+        return np.inf
+    pull = pattern.pull[pattern.hkl.tolist().index(list(moved.hkl))]
+    std = float(np.sqrt(pull @ covariance @ pull))
+    return float(np.sign(moved.shift) * (pull @ change)) + _DOUBT * std
 
 
 def amounts_changed(comparison: Comparison) -> list[str]:
