@@ -42,21 +42,51 @@ class Hdf5Part:
     def read(self, key: Key) -> np.ndarray:
         """Values at ``key``; a 2-D dataset in a 3-D stack answers as one frame."""
         with open_hdf5(self.path) as file:
-            try:
-                return self._values(file[self.name], key)
-            except OSError:
-                # Beamline files use filters that h5py does not bring along; importing this registers them.
-                import hdf5plugin  # noqa: F401
-            try:
-                return self._values(file[self.name], key)
-            except OSError as error:
-                found = f"{self.name} can't be read ({_first_line(error)})"
-                raise BrokenFileError(self.path, found, "copy the file again") from None
+            values = self._decoded(file[self.name], key)
+        if values.dtype.kind == "f" and values.ndim == 3:
+            self._refuse_empty_frames(values, key)
+        return values
+
+    def _decoded(self, dataset: Any, key: Key) -> np.ndarray:
+        try:
+            return self._values(dataset, key)
+        except OSError:
+            # Beamline files use filters that h5py does not bring along; importing this registers them.
+            import hdf5plugin  # noqa: F401
+        try:
+            return self._values(dataset, key)
+        except OSError as error:
+            if missing := _missing_filters(dataset):
+                found = f"{self.name} is compressed with the HDF5 filter {', '.join(missing)}, which is not installed"
+                raise BrokenFileError(self.path, found, "install its plugin or copy the file with h5repack") from None
+            found = f"{self.name} can't be read ({_first_line(error)})"
+            raise BrokenFileError(self.path, found, "copy the file again") from None
+
+    def _refuse_empty_frames(self, values: np.ndarray, key: Key) -> None:
+        """Single pixels without a value are common; whole frames of them are lost frames."""
+        empty = np.isnan(values).all(axis=(1, 2))
+        if empty.any() and not empty.all():
+            number = np.atleast_1d(np.arange(self.shape[0])[key[0]])[np.argmax(empty)]
+            found = f"{self.name}: {empty.sum()} frames, the first of them {number}, hold no number"
+            raise BrokenFileError(self.path, found, "leave the scan out")
 
     def _values(self, dataset: Any, key: Key) -> np.ndarray:
         if dataset.ndim == len(self.shape) - 1:
             return np.asarray(dataset[key[1:]])[np.newaxis][key[0]]
         return np.asarray(dataset[key])
+
+
+def _missing_filters(dataset: Any) -> list[str]:
+    """Numbers and names of the filters of a dataset that this HDF5 library does not have."""
+    import h5py
+
+    creation = dataset.id.get_create_plist()
+    filters = (creation.get_filter(number) for number in range(creation.get_nfilters()))
+    return [
+        f"{about[0]} {about[3].decode(errors='replace')}".strip()
+        for about in filters
+        if not h5py.h5z.filter_avail(about[0])
+    ]
 
 
 def _first_line(error: OSError) -> str:

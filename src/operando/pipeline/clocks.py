@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from operando.model.clock import to_text
+from operando.model.errors import OperandoError
 from operando.pipeline import raw
 
 
@@ -26,8 +27,16 @@ Window = tuple[str, np.datetime64, np.datetime64]
 
 
 def _windows(frames: tuple[raw.RawFrame, ...]) -> list[Window]:
-    opened = ((frame, raw.open_frame(frame)) for frame in frames)
+    opened = ((frame, data) for frame in frames if (data := _opened(frame)) is not None)
     return [(frame.file, _time(data, "start"), _time(data, "end")) for frame, data in opened if raw.has_time(data)]
+
+
+def _opened(frame: raw.RawFrame) -> xr.Dataset | None:
+    """The raw product; ``None`` for a file that has become unreadable, of which others tell."""
+    try:
+        return raw.open_frame(frame)
+    except (OperandoError, OSError):
+        return None
 
 
 def _time(data: xr.Dataset, name: str) -> np.datetime64:
@@ -51,7 +60,8 @@ def _disorder(windows: list[Window], name: str) -> Iterator[tuple[str, str]]:
 
 
 def _record_window(found: raw.RawFiles) -> tuple[np.datetime64, np.datetime64] | None:
-    times = [raw.open_frame(frame)["time"].values for frame in found.of("record")]
+    records = [data for frame in found.of("record") if (data := _opened(frame)) is not None]
+    times = [record["time"].values for record in records]
     times = [t[~np.isnat(t)] for t in times]
     times = [t for t in times if t.size]
     return (min(t.min() for t in times), max(t.max() for t in times)) if times else None

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -103,7 +104,13 @@ def _local(count: int) -> Iterator[Any]:
         ) as cluster,
         Client(cluster) as client,
     ):
+        client.run(_leave_interrupts_to_the_coordinator)
         yield client
+
+
+def _leave_interrupts_to_the_coordinator() -> None:
+    """A terminal sends Ctrl-C to the workers too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def default_workers() -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from operando.model.errors import ConfigurationError, OperandoError
-from operando.pipeline import codec, lock, logs, publish, raw, run, settings
+from operando.pipeline import codec, lock, logs, publish, raw, run, settings, storage
 from operando.pipeline.clocks import check_clocks
 from operando.pipeline.estimate import Need, needed
 from operando.pipeline.events import Listener, Options, Report
@@ -37,7 +37,12 @@ def bring_up_to_date(folder: Path, options: Options, tell: Listener, version: st
     """
     project = settings.open_project(folder)
     results = folder / RESULTS
-    _make_folder(results)
+    with storage.explained(results):
+        _make_folder(results)
+        return _bring_up_to_date(project, results, options, tell, version)
+
+
+def _bring_up_to_date(project: settings.Project, results: Path, options: Options, tell: Listener, version: str) -> Done:
     with lock.held(results) as taken_over, logs.written_to(results / "log"):
         if taken_over:
             log.warning("%s", taken_over)
@@ -56,7 +61,7 @@ def bring_up_to_date(folder: Path, options: Options, tell: Listener, version: st
         if not _due(coordinator, results):
             return Done(coordinator.report, ())
         warnings = _warnings(found, coordinator.report)
-        files = publish.publish(folder, project.configuration.experiment.title, version, warnings)
+        files = publish.publish(project.folder, project.configuration.experiment.title, version, warnings)
         return Done(coordinator.report, tuple(files))
 
 
@@ -66,12 +71,7 @@ def _due(coordinator: run.Coordinator, results: Path) -> bool:
 
 
 def _make_folder(results: Path) -> None:
-    try:
-        (results / "volumes" / ".partial").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OperandoError(
-            f"{results}: the folder can't be written ({error.strerror}); choose another or free it."
-        ) from None
+    (results / "volumes" / ".partial").mkdir(parents=True, exist_ok=True)
 
 
 def _set_old_layout_aside(results: Path) -> None:

@@ -22,12 +22,19 @@ class _JsonLines(logging.Formatter):
         return json.dumps(content)
 
 
+class _File(logging.FileHandler):
+    """On a full disk the log stops; the run itself says why."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self.setLevel(logging.CRITICAL + 1)
+
+
 @contextmanager
 def written_to(folder: Path) -> Iterator[Path]:
     """Write what the package logs to a new file in ``folder`` while the context lasts."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.jsonl"
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler = _File(path, encoding="utf-8", delay=True)
     handler.setFormatter(_JsonLines())
     handler.setLevel(logging.INFO)
     logger = logging.getLogger("operando")

@@ -69,6 +69,7 @@ class Nodes:
         self._place = {kind: {key: n for n, key in enumerate(keys)} for kind, keys in self.frames.items()}
         self.pairs_known = "pairs" not in plan.makers
         self._raw = {(frame.product, frame.key): frame for frame in raw.frames}
+        self.paths = {frame.key: str(frame.path) for frame in raw.frames}
         for step in plan.steps.values():
             for frame in self._frames_of(step.over):
                 self._add(step, frame)

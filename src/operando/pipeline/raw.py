@@ -93,7 +93,7 @@ def find(folder: Path, configuration: Configuration, memory: dict[str, dict[str,
             try:
                 found = _frames_of(product, file, path, options, _times_of(times, file), memory)
             except OperandoError as error:
-                failures.append(Failure(product, file, str(error)))
+                failures.append(Failure(product, file, str(error).replace(str(path), file)))
                 continue
             count = sum(frame.product == found[0].product for frame in frames) if found else 0
             frames += [replace(frame, index=count + offset) for offset, frame in enumerate(found)]
@@ -194,7 +194,10 @@ def _frames_of(
 ) -> list[RawFrame]:
     if not path.exists():
         raise BrokenFileError(file, "there is no such file", "correct operando.toml or copy it there")
-    identity = digest.of_file(path)
+    try:
+        identity = digest.of_file(path)
+    except OSError as error:
+        raise BrokenFileError(file, f"it can't be read ({error.strerror})", "copy it again or leave it out") from None
     about = memory.get(identity)
     if about is None:
         about = memory[identity] = _look_into(file, path, options)
@@ -269,6 +272,18 @@ def _complete(dataset: xr.Dataset, frame: RawFrame) -> xr.Dataset:
         known = dataset["two_theta"]
         dataset["two_theta"] = known.fillna(frame.options.two_theta_deg).assign_attrs(known.attrs)
     return dataset
+
+
+def refuse_changed(frame: RawFrame) -> None:
+    """Raise ``BrokenFileError`` where a raw file is not what it was when the run began."""
+    try:
+        now = digest.of_file(frame.path)
+    except OSError as error:
+        raise BrokenFileError(
+            frame.file, f"it can't be read any more ({error.strerror})", "copy it there and run again"
+        ) from None
+    if now != frame.identity:
+        raise BrokenFileError(frame.file, "it changed while it was read", "run again when it is whole")
 
 
 def has_time(dataset: xr.Dataset) -> bool:

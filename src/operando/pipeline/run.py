@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from operando.model.errors import OperandoError
-from operando.pipeline import arrays, codec, digest, settings
+from operando.pipeline import arrays, codec, digest, settings, storage
 from operando.pipeline.cluster import WorkerLostError
 from operando.pipeline.events import Event, Listener, Options, Report
 from operando.pipeline.executor import Executor, available_memory_bytes, open_executor
@@ -154,6 +154,7 @@ class Coordinator:
         if slabs is None or not slabs.counts(task) or node.state != "running":
             return
         error = future.exception()
+        storage.refuse(error, self.folder.path)
         if isinstance(error, arrays.RangeExceededError):
             log.info("%s %s: %s; it starts again with a wider one", *node.key, error)
             self._start_again(node, task, slabs.with_range(error))
@@ -199,11 +200,12 @@ class Coordinator:
 
     def _fail(self, node: Node, error: BaseException) -> None:
         assert node.entry is not None
-        sentence = _sentence(node, error)
-        log.error(sentence, exc_info=None if isinstance(error, OperandoError) else error)
+        sentence = _sentence(node, error, self.nodes.paths.get(node.frame))
         self.index.append(replace(node.entry, error=sentence))
-        self.report.failures.append(Failure(node.step.name, node.frame, sentence))
-        self.tell(Event("failed", *node.key, text=sentence))
+        if all(failure.text != sentence for failure in self.report.failures):
+            log.error(sentence, exc_info=None if isinstance(error, OperandoError) else error)
+            self.report.failures.append(Failure(node.step.name, node.frame, sentence))
+            self.tell(Event("failed", *node.key, text=sentence))
         self._settle_as(node, "failed")
 
     def _settle_as(self, node: Node, state: Any) -> None:
@@ -222,10 +224,11 @@ class Coordinator:
         return list(zip(table["from_scan"].values.astype(int), table["to_scan"].values.astype(int), strict=True))
 
 
-def _sentence(node: Node, error: BaseException) -> str:
-    """One sentence that names file, step and what was found."""
+def _sentence(node: Node, error: BaseException, path: str | None) -> str:
+    """One sentence that names file, step and what was found; the file relative to the experiment's folder."""
     text = str(error) if isinstance(error, OperandoError) else f"{type(error).__name__}: {error}"
     file = node.frame or "the experiment"
+    text = text.replace(path, file) if path else text
     return text if text.startswith(file) else f"{file}: step {node.step.name} failed: {text}"
 
 

@@ -1,6 +1,8 @@
 """What runs on a worker: one step on one frame, whole or one slab of it."""
 
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ import xarray as xr
 
 from operando.model.contract import Contract
 from operando.model.step import Step
-from operando.pipeline import arrays, codec, digest
-from operando.pipeline.expression import Fused, Raw, Source, Stored, call, evaluate, rows_of, slab_dim
+from operando.pipeline import arrays, codec, digest, raw
+from operando.pipeline.expression import Fused, Many, Raw, Source, Stored, call, evaluate, rows_of, slab_dim
 from operando.pipeline.steps import known_steps
 
 RANGE_PROBES = 9
 """Rows from which the range of stored integers is first guessed; a slab outside it makes it wider."""
+
+READ_IN_PIECES = {"scan", "raw_volume"}
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,32 @@ def work(task: Task) -> Outcome:
     return Outcome(outcome.contents, outcome.layout, time.perf_counter() - started, outcome.warnings)
 
 
+@contextmanager
+def _unchanged_files(task: Task) -> Iterator[None]:
+    """What a step says of a file that changed under it, result or error, does not count."""
+    try:
+        yield
+    finally:
+        _refuse_changed_files(task.arguments.values())
+
+
+def _refuse_changed_files(arguments: Iterable[Any]) -> None:
+    """A scan that is not what the run found any more would give a volume of two scans under the name of one.
+
+    Tables and spectra are read at once and may grow: the next run sees that they have.
+    """
+    for value in arguments:
+        if isinstance(value, Raw) and value.frame.product in READ_IN_PIECES:
+            raw.refuse_changed(value.frame)
+        elif isinstance(value, Fused):
+            _refuse_changed_files(argument for _, argument in value.arguments)
+        elif isinstance(value, Many):
+            _refuse_changed_files(value.items)
+
+
 def _work_whole(task: Task, step: Step[Any, Any]) -> Outcome:
-    outputs = call(step, task.arguments)
+    with _unchanged_files(task):
+        outputs = call(step, task.arguments)
     contents = {}
     for target, output in zip(task.targets, outputs, strict=True):
         loaded = output.load()
@@ -77,7 +105,8 @@ def _work_in_slabs(task: Task, step: Step[Any, Any]) -> Outcome:
     if marker.exists() and all(target.path.exists() for target in task.targets):
         return Outcome(layout=layout)
     stop = min(task.start + layout.slab_rows, layout.rows)
-    outputs = call(step, task.arguments, slice(task.start, stop) if step.cut else None)
+    with _unchanged_files(task):
+        outputs = call(step, task.arguments, slice(task.start, stop) if step.cut else None)
     for target, contract, output in zip(task.targets, step.outputs, outputs, strict=True):
         part = _layout_of(contract, layout, integers=target.integers)
         if task.layout is None:
