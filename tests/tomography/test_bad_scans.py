@@ -1,11 +1,17 @@
 """What is wrong with a scan is said in one sentence that names the file."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 from phantoms import disc, scan_of, sinogram
+from recipes import COLUMNS, Recipe, half_turn, plain, reconstructed, run
 
 from operando.model.errors import BrokenFileError, ConfigurationError, OperandoError
+from operando.pipeline.store import Results
 from operando.tomography import reconstruct_scan, reconstruct_sinograms
 from operando.tomography.centre import estimate_centre
 from operando.tomography.linearise import LineariseParameters, linearise
@@ -143,3 +149,44 @@ def test_flats_are_interpolated_in_time_and_scaled_with_the_ring_current() -> No
     )
     found = normalise(scan, None, NormaliseParameters(zingers=False))
     np.testing.assert_allclose(found["transmission"].values, 0.5, rtol=1e-5)
+
+
+def _radians(file: h5py.File) -> None:
+    file["entry/sample/rotation_angle"].attrs["units"] = "rad"
+
+
+def _no_beam(file: h5py.File) -> None:
+    flats = np.flatnonzero(file["entry/instrument/detector/image_key"][()] == 1)
+    for flat in flats:
+        file["entry/instrument/detector/data"][flat] = 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "choice", "said"),
+    [
+        (_radians, "", "degrees"),
+        (_no_beam, "", "its flat fields are not above its dark fields"),
+        (lambda file: None, "centre = 500.0\n", "the centre 500.0 px lies outside the 64 columns"),
+    ],
+    ids=["degrees for radians", "zero flats", "wrong centre"],
+)
+def test_a_bad_scan_fails_with_a_sentence_and_leaves_no_volume(
+    tmp_path: Path, spoil: Callable[[h5py.File], None], choice: str, said: str
+) -> None:
+    folder = tmp_path / "one"
+    Recipe(plain()[:, :5], half_turn()).write(folder / "raw" / "scan.nxs")
+    with h5py.File(folder / "raw" / "scan.nxs", "r+") as file:
+        spoil(file)
+    report = reconstructed(folder, choice)
+    assert any(said in failure.text and "scan.nxs" in failure.file for failure in report.failures), report.failures
+    assert "Traceback" not in report.failures[0].text
+    assert Results(folder).volume(0) is None
+    assert not list((folder / "results" / "volumes").glob("[!.]*"))
+
+
+def test_an_odd_number_of_rows_comes_back_whole(tmp_path: Path) -> None:
+    volume, trust = run(tmp_path / "one", Recipe(plain()[:, :13], half_turn()), "", memory=1 << 22)
+    assert volume["mu"].shape == (13, COLUMNS, COLUMNS)
+    assert trust["starved_share"].sizes["z_coarse"] == 4
+    rows = volume["mu"].values
+    np.testing.assert_allclose(rows[-1], rows[0], atol=0.05 * np.ptp(rows))

@@ -82,6 +82,26 @@ def test_no_unflagged_false_void_whether_glare_is_known_or_not() -> None:
         assert void.mean() < 0.01
 
 
+@pytest.mark.parametrize("level", [0.005, 0.02])
+def test_rows_behind_the_slits_are_flagged_although_glare_lights_them(level: float) -> None:
+    """Nothing but glare is in their flats, so that a transmission there is a ratio of two glares."""
+    rows, first = 96, 72
+    slits = np.clip((np.arange(rows) - first + 1) / 2, 0, 1)[:, None]
+    clean = np.exp(-sinogram([disc(BORE, ELECTROLYTE * PER_PIXEL)], ANGLES[::4], COLUMNS, 119.5))
+    beam = veiled(np.broadcast_to(slits, (1, rows, COLUMNS)), level, PIXEL)[0]
+    seen = veiled(clean[:, None] * slits, level, PIXEL)
+    scan = scan_of(seen / beam, ANGLES[::4], flux=30000, beam=beam)
+    scan = scan.assign(pixel_size=((), PIXEL, {"units": "um"})).assign_coords(row=np.arange(rows))
+    found = glare(scan, GlareParameters())
+    assert bool(found["measured"])
+    assert float(found["level"]) == pytest.approx(level, rel=0.25)
+    starved = normalise(scan, found, NormaliseParameters())["starved"].values
+    shade, lit = starved[:, : first - 1], starved[:, first + 1 :]
+    assert shade.all()
+    assert not lit.any()
+    assert beam[first - 5].min() * 30000 > 5 * 2.0, "glare lights the shaded rows well above the read noise"
+
+
 def test_nothing_opaque_means_glare_is_not_known() -> None:
     clear = np.exp(-sinogram([disc(90, 0.004)], ANGLES, COLUMNS, 119.5))[:, None].repeat(12, 1)
     found = glare(scan_of(clear, ANGLES, flux=40000), GlareParameters())
