@@ -75,7 +75,7 @@ def against_lmfit() -> None:
     theta = begin_state.joined()
     parameters = lmfit.Parameters()
     for index in free:
-        low = 0.02 if problem.layout.groups <= index < problem.linear - 1 else 0.0
+        low = 0.02 if problem.layout.groups <= index < problem.linear - 2 else 0.0
         bound = low if index < problem.linear or index >= len(theta) - 2 - len(problem.patterns) else -np.inf
         parameters.add(f"p{index}", value=max(theta[index], bound + 1e-6) if np.isfinite(bound) else 0.0, min=bound)
 

@@ -64,6 +64,19 @@ def escape_lines(net: np.ndarray, energy: np.ndarray) -> np.ndarray:
     return np.asarray(total * width)
 
 
+def pile_up(counts: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Where pulses would be counted that came in pairs, at the sum of their energies: counts (n,) if all of them had.
+
+    ``energy`` (n,) in keV of the channels' middles, nearly even. The share of such pairs is for the fit to find.
+    """
+    from scipy.signal import fftconvolve
+
+    counts = np.maximum(np.asarray(counts, float), 0.0)
+    pairs = np.maximum(fftconvolve(counts, counts), 0.0) / max(float(counts.sum()), 1.0)
+    step = (energy[-1] - energy[0]) / (len(energy) - 1)
+    return np.asarray(np.interp(energy, 2.0 * energy[0] + step * np.arange(len(pairs)), pairs, left=0.0, right=0.0))
+
+
 def spline_basis(energy: np.ndarray, spacing_kev: float) -> tuple[np.ndarray, np.ndarray]:
     """Cubic B-splines with evenly spaced knots: index (n,) of the first non-zero one, values (n, 4)."""
     low, high = energy[0], energy[-1]

@@ -1,8 +1,8 @@
 """Step ``calibrate``: energy scale, diffraction angle, good elements and resolution that the series shares."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
@@ -26,6 +26,7 @@ def calibrate(
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
     two_theta_deg: Annotated[float | None, Setting("diffraction.two_theta_deg")],
     saved: Annotated[str | None, Setting("diffraction.calibration", resolve="file")] = None,
+    fitting: Annotated[Mapping[str, Any] | None, Setting("steps.fit")] = None,
 ) -> Calibration:
     """Take the file's energy scale and angle, find dead elements, resolution and shielding on the first spectrum.
 
@@ -37,7 +38,7 @@ def calibrate(
     start = from_file(spectrum, two_theta_deg)
     if not phases or not start["good"].values.any():
         return start
-    return measured(spectrum, start, phases)
+    return measured(spectrum, start, phases, FitParameters(**(fitting or {})))
 
 
 def from_saved(spectrum: xr.Dataset, path: Path) -> xr.Dataset:
@@ -65,6 +66,8 @@ def from_file(spectrum: xr.Dataset, two_theta_deg: float | None) -> xr.Dataset:
     two_theta = known_two_theta(np.asarray(spectrum["two_theta"].values, float), two_theta_deg, file)
     reasons = [why_not(counts[e], coefficients[e], two_theta[e]) for e in range(len(counts))]
     attrs = {key: spectrum.attrs[key] for key in ("file",) if key in spectrum.attrs}
+    if "ring_current" in spectrum and float(spectrum["ring_current"]) > 0.0:
+        attrs["ring_current_ma"] = float(spectrum["ring_current"])
     return CALIBRATION.new(
         attrs={**attrs, "warnings": [f"{file}: element {e} is not used: {r}" for e, r in enumerate(reasons) if r]},
         energy_coefficients=coefficients,
@@ -96,14 +99,14 @@ def why_not(counts: np.ndarray, coefficients: np.ndarray, two_theta: float) -> s
     return "" if np.isfinite(two_theta) else "it has no diffraction angle"
 
 
-def measured(spectrum: xr.Dataset, start: xr.Dataset, phases: Sequence[Material]) -> xr.Dataset:
+def measured(spectrum: xr.Dataset, start: xr.Dataset, phases: Sequence[Material], params: FitParameters) -> xr.Dataset:
     """The calibration with what a fit of the spectrum shows: resolution (rounded to be stable), shielding.
 
     Resolution is nearly free in this fit. ``attrs["fluorescence"]`` names elements beside the sample.
     """
     resolution = start["resolution"].values.copy()
-    params = FitParameters(resolution_doubt=_FIRST_GUESS_DOUBT, free_lines=False)
-    fits = fit_spectrum(corrected(spectrum, start), start, phases, params)
+    nearly_free = params.model_copy(update={"resolution_doubt": _FIRST_GUESS_DOUBT, "free_lines": False})
+    fits = fit_spectrum(corrected(spectrum, start), start, phases, nearly_free)
     for one in fits:
         if one.fit.converged:
             resolution[one.element] = [float(f"{term:.3g}") for term in one.resolution()]

@@ -1,8 +1,8 @@
 """Step ``causes``: for every apparent shift of a line, what may have made it and what can't have."""
 
 import json
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
@@ -35,18 +35,24 @@ def causes(
     reference: Annotated[str | None, Setting("diffraction.reference")],
     pressed_mpa: Annotated[float | None, Setting("cell.pressing_pressure_mpa")],
     params: CausesParameters,
+    fitting: Annotated[Mapping[str, Any] | None, Setting("steps.fit")] = None,
 ) -> Causes:
     """Compare the reference state with the last and with the most different one by joint fits of all lines.
 
-    Causes that the data can't separate stay together in the verdict; "cannot tell" is an answer.
+    Causes that the data can't separate stay together in the verdict; "cannot tell" is an answer. ``fitting``: the
+    parameters of the step ``fit``, so that both fit alike.
     """
+    fit_params = FitParameters(**(fitting or {}))
     materials = phases or ()
     verdicts: list[tuple[Verdict, int, int]] = []
     if len(spectra) >= 2 and materials:
         width = params.window or min(5, max(1, len(spectra) // 10))
         first = _reference(spectra, reference)
         for last in _compared(spectra, lattices, first, width):
-            verdicts += _between(spectra, (first, last), width, calibration, materials, pressed_mpa, params)
+            states = [summed(spectra[place : place + width]) for place in (first, last)]
+            found = _between(states, calibration, materials, pressed_mpa, fit_params, params.candidates)
+            frames = [int(spectra[place].attrs["frame"]) for place in (first, last)]
+            verdicts += [(one, frames[0], frames[1]) for one in found]
     return CAUSES.new(
         shift=np.array([one.shift.value for one, _, _ in verdicts], float),
         shift_std=np.array([(one.shift.high - one.shift.low) / 2 / 1.959963984540054 for one, _, _ in verdicts], float),
@@ -89,22 +95,20 @@ def _edges(lattice: xr.Dataset | None, count: int) -> np.ndarray:
 
 
 def _between(
-    spectra: Sequence[xr.Dataset],
-    places: tuple[int, int],
-    width: int,
+    states: Sequence[xr.Dataset],
     calibration: xr.Dataset,
     materials: Sequence[Material],
     pressed_mpa: float | None,
-    params: CausesParameters,
-) -> list[tuple[Verdict, int, int]]:
-    before, after = (summed(spectra[place : place + width]) for place in places)
-    comparison, unnamed = with_newcomers(before, after, calibration, materials, FitParameters(), params.candidates)
+    params: FitParameters,
+    candidates: bool,
+) -> list[Verdict]:
+    before, after = states
+    comparison, unnamed = with_newcomers(before, after, calibration, materials, params, candidates)
     if not comparison.before:
         return []
     evidence = weigh(comparison, (*appeared(comparison), *unnamed), new_lines(comparison), pressed_mpa)
-    frames = [int(spectra[place].attrs["frame"]) for place in places]
     verdicts = [judge(evidence, phase) for phase in range(len(materials))]
-    return [(one, frames[0], frames[1]) for one in verdicts if one is not None]
+    return [one for one in verdicts if one is not None]
 
 
 def _entry(verdict: Verdict, first: int, last: int) -> dict[str, object]:

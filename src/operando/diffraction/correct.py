@@ -6,7 +6,7 @@ from operando.model.products.raw import Spectrum
 from operando.model.step import step
 
 
-@step(version=3)
+@step(version=4)
 def correct(spectrum: Spectrum, calibration: Calibration) -> Corrected:
     """Give every channel its energy and every element its dead-time factor, leaving the raw counts as they are.
 

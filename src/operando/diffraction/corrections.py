@@ -31,8 +31,16 @@ def corrected(spectrum: xr.Dataset, calibration: xr.Dataset) -> xr.Dataset:
         escape=escape,
         energy=energy,
         scale=scale,
+        current=np.float64(current_factor(spectrum, calibration)),
         good=good,
     )
+
+
+def current_factor(spectrum: xr.Dataset, calibration: xr.Dataset) -> float:
+    """Ring current of the series' first spectrum over this one's; 1 where either is unknown."""
+    first = calibration.attrs.get("ring_current_ma")
+    now = float(spectrum["ring_current"]) if "ring_current" in spectrum else np.nan
+    return float(first) / now if first is not None and now > 0.0 else 1.0
 
 
 def _kept(spectrum: xr.Dataset) -> dict[str, object]:

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from operando.diffraction.background import pile_up
 from operando.diffraction.extra import Rule, fit_along
 from operando.diffraction.fluorescence import elements_of, in_range
 from operando.diffraction.geometry import energy_times_d
@@ -131,6 +132,11 @@ class ElementFit:
             return float("nan"), float("nan")
         return float(self.fit.state.shapes[-1]), std
 
+    def pile_up(self) -> tuple[float, float]:
+        """Share of the pulses that came in pairs and were counted at the sum of their energies, standard deviation."""
+        at = self.problem.linear - 1
+        return float(self.fit.state.smooth[-1]), float(np.sqrt(self.fit.covariance[at, at]))
+
     def offset(self) -> tuple[float, float]:
         """Shift of the energy scale in keV and its standard deviation; NaN where it was held."""
         if not self.problem.priors.offset:
@@ -216,6 +222,7 @@ def _problem(
         energy=energy[used],
         background=(corrected["background"] - escape).values[element][used],
         escape=escape.values[element][used],
+        piled=pile_up(corrected["counts"].values[element], energy)[used],
         patterns=[_pattern(one, product, (low, high), resolution, params) for one in materials],
         energy_times_d=product,
         resolution=(resolution[0], resolution[1]),

@@ -10,10 +10,11 @@ from operando.diffraction.element import ElementFit, FitParameters, fit_spectrum
 from operando.diffraction.merge import LineTable, Merged, free_line, line_spacings, measured, merge
 from operando.diffraction.pawley import STRONG
 from operando.diffraction.phases import Pattern
+from operando.diffraction.problem import smooth_part
 from operando.diffraction.rounding import significant, without_last_bits
 from operando.model.contract import warnings_of
 from operando.model.material import Material
-from operando.model.products.diffraction import LATTICE, LINES, Calibration, Corrected, Lattice, Lines
+from operando.model.products.diffraction import FITTED, LATTICE, LINES, Calibration, Corrected, Fitted, Lattice, Lines
 from operando.model.step import Setting, step
 
 
@@ -23,7 +24,7 @@ def fit(
     calibration: Calibration,
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
     params: FitParameters,
-) -> tuple[Lines, Lattice]:
+) -> tuple[Lines, Lattice, Fitted]:
     """Fit every element of the spectrum with all phases together (Poisson likelihood, free areas, Pawley).
 
     Neighbouring lines of different phases share their counts as the lattices demand, so that more of one phase is
@@ -41,7 +42,7 @@ def fit(
         table, {**attrs, "warnings": notes, "unindexed_kev": significant(np.array(unindexed(fits))).tolist()}
     )
     lattice = _lattice(fits, merged, materials, params, attrs, len(corrected["good"]))
-    return without_last_bits(lines), without_last_bits(lattice)
+    return without_last_bits(lines), without_last_bits(lattice), without_last_bits(_fitted(corrected, fits, attrs))
 
 
 def _table(
@@ -52,7 +53,7 @@ def _table(
     params: FitParameters,
 ) -> LineTable:
     table = LineTable([], [], [], [])
-    scale = corrected["scale"].values
+    scale = corrected["scale"].values * (float(corrected["current"]) if "current" in corrected else 1.0)
     for phase in range(len(merged)):
         _add_summed(table, fits, merged[phase], phase, scale, materials[phase].name)
         if len(fits) > 1:
@@ -161,6 +162,15 @@ def _lattice(
     )
 
 
+def _fitted(corrected: xr.Dataset, fits: Sequence[ElementFit], attrs: dict[str, object]) -> xr.Dataset:
+    model, smooth = np.full((2, *corrected["counts"].shape), np.nan)
+    for one in fits:
+        used = np.isin(corrected["energy"].values[one.element], one.problem.energy)
+        model[one.element, used] = one.fit.model
+        smooth[one.element, used] = smooth_part(one.problem, one.fit.state)
+    return FITTED.new(attrs={key: attrs[key] for key in ("frame", "file") if key in attrs}, model=model, smooth=smooth)
+
+
 def _edges(pattern: Pattern, stretch: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     edges = list(pattern.edges)
     nominal = np.array(pattern.cell)
@@ -174,13 +184,16 @@ def _correlation(pattern: Pattern, covariance: np.ndarray) -> np.ndarray:
 
 
 def _widths(fits: Sequence[ElementFit], phases: int) -> dict[str, np.ndarray]:
-    """Broadening of each phase and shift of the fluorescence, weighted means over the elements."""
+    """Broadening of each phase, shift of the fluorescence and pile-up, weighted means over the elements."""
     means = [_mean([one.broadening(phase) for one in fits]) for phase in range(phases)]
     shift, shift_std = _mean([one.fluorescence_shift() for one in fits])
+    piled, piled_std = _mean([one.pile_up() for one in fits])
     broadening = np.array(means, float).reshape(-1, 2)
     return {
         "broadening": broadening[:, 0],
         "broadening_std": broadening[:, 1],
+        "pile_up": np.asarray(piled),
+        "pile_up_std": np.asarray(piled_std),
         "fluorescence_shift": np.asarray(shift),
         "fluorescence_shift_std": np.asarray(shift_std),
     }

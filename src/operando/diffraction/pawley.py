@@ -165,7 +165,7 @@ def _movable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     movable[-1] = problem.priors.fluorescence > 0.0
     lowest = np.full(len(movable), -np.inf)
     lowest[: problem.linear] = 0.0
-    lowest[problem.layout.groups : problem.linear - 1] = _LEAST_BACKGROUND
+    lowest[problem.layout.groups : problem.linear - 2] = _LEAST_BACKGROUND
     lowest[-2 - len(problem.patterns) : -2] = 0.0
     return movable, lowest
 

@@ -58,7 +58,7 @@ class Problem:
     """Counts of one element in the fitted range and everything that does not change during the fit.
 
     Arrays along channels: ``counts``, ``energy`` (keV, middles), ``channel_width`` (keV), spline index and
-    values (5, n): four splines and the escape lines.
+    values (6, n): four splines, the escape lines and pile-up.
     ``fluorescence``: energy, group, share. ``resolution``: FWHM² = r0² + r1 E. ``expected``: stretch of each free edge
     (edges,) about which the lattices have their prior.
     """
@@ -108,6 +108,7 @@ def build(
     energy: np.ndarray,
     background: np.ndarray,
     escape: np.ndarray,
+    piled: np.ndarray,
     patterns: Sequence[Pattern],
     energy_times_d: float,
     resolution: tuple[float, float],
@@ -115,10 +116,11 @@ def build(
     priors: Priors,
     knot_spacing_kev: float,
 ) -> Problem:
-    """Set up the fit of one element; counts, energy, background and escape lines (n,),
+    """Set up the fit of one element; counts, energy, background, escape lines and the shape of pile-up (n,),
     fluorescence: energy, group, share."""
     first, values = spline_basis(energy, knot_spacing_kev)
-    index = np.vstack([first + np.arange(4)[:, None], np.full(len(first), first[-1] + 4)])
+    after = np.full(len(first), first[-1] + 4)
+    index = np.vstack([first + np.arange(4)[:, None], after, after + 1])
     floor = 0.02 + 1e-3 * float(counts.mean())
     layout = lay_out(patterns, energy_times_d, fluorescence)
     return Problem(
@@ -126,7 +128,7 @@ def build(
         energy=np.ascontiguousarray(energy, float),
         channel_width=np.gradient(energy),
         spline_index=np.ascontiguousarray(index),
-        spline_values=np.vstack([values.T * np.maximum(background, floor), escape]),
+        spline_values=np.vstack([values.T * np.maximum(background, floor), escape, piled]),
         patterns=tuple(patterns),
         energy_times_d=energy_times_d,
         resolution=resolution,
@@ -134,7 +136,7 @@ def build(
         priors=priors,
         expected=np.zeros(layout.edges),
         layout=layout,
-        knots=int(first[-1]) + 5,
+        knots=int(first[-1]) + 6,
     )
 
 
@@ -180,8 +182,9 @@ def shares(one: Pattern) -> np.ndarray:
 
 
 def start(problem: Problem) -> State:
-    """No lines yet, the background as peeled off, every lattice nominal."""
-    return State(np.zeros(problem.layout.groups), np.ones(problem.knots), np.zeros(problem.shapes))
+    """No lines and no pile-up yet, the background as peeled off, every lattice nominal."""
+    smooth = np.r_[np.ones(problem.knots - 1), 0.0]
+    return State(np.zeros(problem.layout.groups), smooth, np.zeros(problem.shapes))
 
 
 @dataclass(frozen=True)
@@ -278,7 +281,7 @@ def first_guess(problem: Problem, state: State) -> np.ndarray:
 
 
 def smooth_part(problem: Problem, state: State) -> np.ndarray:
-    """Background (n,) with the escape lines."""
+    """Background (n,) with the escape lines and pile-up."""
     return np.asarray(np.einsum("ij,ij->j", problem.spline_values, state.smooth[problem.spline_index]))
 
 

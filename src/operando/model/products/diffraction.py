@@ -27,6 +27,9 @@ CORRECTED = Contract(
         "escape": Variable(("element", "channel"), "count", "the part of it that escape lines are", optional=True),
         "energy": Variable(("element", "channel"), "keV", "of the channel's middle, dead-time shift corrected"),
         "scale": Variable(("element",), "1", "real time / live time; multiply counts by it"),
+        "current": Variable(
+            (), "1", "ring current of the first spectrum / this one's, 1 where unknown; multiply too", optional=True
+        ),
         "good": Variable(("element",), "1", "false where this element can't be used in this spectrum"),
     },
     frame="spectrum",
@@ -38,7 +41,7 @@ LINES = Contract(
     "element -1 is the sum over the good elements",
     {
         "d": Variable(("line",), "angstrom", "lattice spacing from the joint fit", "std"),
-        "area": Variable(("line",), "count", "counts × real time / live time", "std"),
+        "area": Variable(("line",), "count", "counts × real time / live time × first ring current / this one", "std"),
         "d_free": Variable(("line",), "angstrom", "from a free single-line fit: what a naive analysis says", "std"),
     },
     frame="spectrum",
@@ -71,7 +74,22 @@ LATTICE = Contract(
             "std",
             optional=True,
         ),
+        "pile_up": Variable(
+            (), "1", "share of pulses that came in pairs and were counted at the sum of energies", "std", optional=True
+        ),
         "deviance": Variable((), "1", "Poisson deviance per degree of freedom of the joint fit"),
+    },
+    frame="spectrum",
+)
+
+FITTED = Contract(
+    "fitted",
+    "the joint model of one spectrum, channel by channel; NaN outside the fitted range and for unused elements",
+    {
+        "model": Variable(("element", "channel"), "count", "expected counts"),
+        "smooth": Variable(
+            ("element", "channel"), "count", "the part of it that is no line: background, escape, pile-up"
+        ),
     },
     frame="spectrum",
 )
@@ -98,5 +116,6 @@ Calibration = Annotated[xr.Dataset, CALIBRATION]
 Corrected = Annotated[xr.Dataset, CORRECTED]
 Lines = Annotated[xr.Dataset, LINES]
 Lattice = Annotated[xr.Dataset, LATTICE]
+Fitted = Annotated[xr.Dataset, FITTED]
 PhasePresence = Annotated[xr.Dataset, PHASE_PRESENCE]
 Causes = Annotated[xr.Dataset, CAUSES]
