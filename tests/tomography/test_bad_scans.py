@@ -151,10 +151,6 @@ def test_flats_are_interpolated_in_time_and_scaled_with_the_ring_current() -> No
     np.testing.assert_allclose(found["transmission"].values, 0.5, rtol=1e-5)
 
 
-def _radians(file: h5py.File) -> None:
-    file["entry/sample/rotation_angle"].attrs["units"] = "rad"
-
-
 def _no_beam(file: h5py.File) -> None:
     flats = np.flatnonzero(file["entry/instrument/detector/image_key"][()] == 1)
     for flat in flats:
@@ -164,11 +160,10 @@ def _no_beam(file: h5py.File) -> None:
 @pytest.mark.parametrize(
     ("spoil", "choice", "said"),
     [
-        (_radians, "", "degrees"),
         (_no_beam, "", "its flat fields are not above its dark fields"),
         (lambda file: None, "centre = 500.0\n", "the centre 500.0 px lies outside the 64 columns"),
     ],
-    ids=["degrees for radians", "zero flats", "wrong centre"],
+    ids=["zero flats", "wrong centre"],
 )
 def test_a_bad_scan_fails_with_a_sentence_and_leaves_no_volume(
     tmp_path: Path, spoil: Callable[[h5py.File], None], choice: str, said: str
@@ -182,6 +177,17 @@ def test_a_bad_scan_fails_with_a_sentence_and_leaves_no_volume(
     assert "Traceback" not in report.failures[0].text
     assert Results(folder).volume(0) is None
     assert not list((folder / "results" / "volumes").glob("[!.]*"))
+
+
+def test_degrees_that_are_called_radians_are_read_as_degrees_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    Recipe(plain()[:, :4], half_turn()).write(folder / "raw" / "scan.nxs")
+    right = run(folder, Recipe(plain(), half_turn()), "")[0]["mu"].values
+    with h5py.File(folder / "raw" / "scan.nxs", "r+") as file:
+        file["entry/sample/rotation_angle"].attrs["units"] = "rad"
+    np.testing.assert_array_equal(run(folder, Recipe(plain(), half_turn()), "")[0]["mu"].values, right)
+    said = [one["text"] for one in Results(folder).warnings()]
+    assert any("can only be degrees; read as degrees" in text for text in said), said
 
 
 def test_an_odd_number_of_rows_comes_back_whole(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from operando.tomography.plan import BATCH, LOWEST, Plan
 _LOG = logging.getLogger(__name__)
 MEMORY_SHARE = 0.6
 """Share of the free device memory that a reconstruction may take."""
-BUILD_BYTES = 40
-"""Device memory for one entry of the sparse matrix while it is put in order."""
+BUILD_BYTES = 64
+"""Device memory for one entry of the sparse matrix while it is put in order: twice its own twelve bytes, and keys."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,13 @@ def device_for(plan: Plan) -> Device | None:
 
 
 def memory_needed(plan: Plan) -> int:
-    """Bytes on the device: the matrix while it is built, the lines, three copies of the grid."""
+    """Bytes on the device: the matrix while it is built or kept, six copies of the lines and of the grid."""
     from operando.tomography._fft_kernels import WIDTH
 
     samples = len(plan.angles) * (plan.size - 1)
     grid = (plan.size + 2 * WIDTH) ** 2 * BATCH * 4
-    return samples * WIDTH**2 * BUILD_BYTES + 3 * samples * BATCH * 4 + 3 * grid
+    working = 6 * samples * BATCH * 4 + 6 * grid
+    return samples * WIDTH**2 * BUILD_BYTES + working
 
 
 class Spreader:
@@ -126,7 +127,8 @@ class Spreader:
         xp, plan = self.xp, self.plan
         lines, steady = self._lines(self._packed(sinograms))
         flat = xp.ascontiguousarray(lines).view(np.float32).reshape(-1, BATCH)
-        grid = (self.matrix @ flat).reshape(self.edge, self.edge, BATCH).view(np.complex64)
+        # The card's product lies column by column; pairs of floats must be neighbours to be complex numbers.
+        grid = xp.ascontiguousarray(self.matrix @ flat).reshape(self.edge, self.edge, BATCH).view(np.complex64)
         grid[plan.size :] += grid[: 2 * self.rim - 1]
         grid[:, plan.size :] += grid[:, : 2 * self.rim - 1]
         inner = grid[2 * self.rim - 1 :, 2 * self.rim - 1 :]
@@ -171,6 +173,22 @@ class Spreader:
 
 
 _KEPT: list[Spreader] = []
+
+
+def reconstruct_on(device: Device, plan: Plan, sinograms: np.ndarray, volume: np.ndarray) -> bool:
+    """Reconstruct all slices into ``volume`` on the card; false where its memory is not enough after all.
+
+    Other programs and workers share the card, so that what was free a moment ago need not be so now.
+    """
+    try:
+        spreader = spreader_for(plan, device)
+        for first in range(0, len(volume), BATCH):
+            volume[first : first + BATCH] = spreader(sinograms[first : first + BATCH])
+    except MemoryError as error:
+        _KEPT.clear()
+        _LOG.warning("the card's memory is not enough (%s); the processor reconstructs", error)
+        return False
+    return True
 
 
 def spreader_for(plan: Plan, device: Device) -> Spreader:

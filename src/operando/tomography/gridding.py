@@ -16,7 +16,7 @@ import numpy as np
 from operando.model.errors import OperandoError
 from operando.tomography._threads import over_pieces, split, thread_count
 from operando.tomography.angles import check_angles
-from operando.tomography.gpu import device_for, spreader_for
+from operando.tomography.gpu import device_for, reconstruct_on
 from operando.tomography.plan import BATCH, Plan, plan_for
 
 TILE = 64
@@ -44,11 +44,7 @@ def reconstruct_padded(sinograms: np.ndarray, angles: np.ndarray, centre: float,
     plan = plan_for(checked.tobytes(), sinograms.shape[2] - 2 * pad, float(centre), filter, pad)
     volume = np.empty((sinograms.shape[0], plan.columns, plan.columns), np.float32)
     device = device_for(plan)
-    if device is not None:
-        spreader = spreader_for(plan, device)
-        for first in range(0, len(volume), BATCH):
-            volume[first : first + BATCH] = spreader(sinograms[first : first + BATCH])
-    else:
+    if device is None or not reconstruct_on(device, plan, sinograms, volume):
         with _room_for(plan) as room:
             for first in range(0, len(volume), BATCH):
                 part = np.ascontiguousarray(sinograms[first : first + BATCH], np.float32)
