@@ -48,10 +48,12 @@ def classify(
     grey = series[0]["grey"].values.astype(float)
     pooled = sum(item["core"].values.sum(axis=0) for item in series).astype(float)
     noise = float(np.median([float(item["noise"]) for item in series]))
-    mixture, warnings = _fit_classes(grey, pooled, noise, phases, params)
+    mixture, warnings = _fit_classes(grey, pooled, noise, phases, params, len(phases) + 2)
     if not np.isfinite(mixture.mean).all():
         pooled = pooled + sum(item["edge"].values for item in series)
-        second, said = _fit_classes(grey, pooled, noise, phases, params)
+        # Edges have peaks of their own: no more are taken than phases may be there beside an empty void.
+        most = len(phases) - (1 if params.empty is not None and Roles.of(phases).void == 1 else 0)
+        second, said = _fit_classes(grey, pooled, noise, phases, params, most)
         if np.isfinite(second.mean).sum() > np.isfinite(mixture.mean).sum():
             mixture, warnings = second, said
     std, drift = _mean_std(series, grey, mixture)
@@ -76,7 +78,7 @@ def classify(
 
 
 def _fit_classes(
-    grey: np.ndarray, counts: np.ndarray, noise: float, phases: tuple[str, ...], params: ClassifyParameters
+    grey: np.ndarray, counts: np.ndarray, noise: float, phases: tuple[str, ...], params: ClassifyParameters, most: int
 ) -> tuple[Mixture, list[str]]:
     counts = counts.copy()
     counts[[0, -1]] = 0  # the end bins hold whatever lies beyond
@@ -89,7 +91,7 @@ def _fit_classes(
             )
         means = np.sort(np.array(params.means, float))
         return _measured(grey, counts, means, noise, np.ones(len(means), bool)), []
-    found = peaks(grey, counts, noise, most=len(phases) + 2)
+    found = peaks(grey, counts, noise, most)
     empty = params.empty if Roles.of(phases).void == 1 else None
     starts = assign(found, len(phases), empty, noise)
     candidates = [_measured(grey, counts, start, noise, ~np.isin(start, found)) for start in starts]

@@ -84,7 +84,8 @@ def _typical_gradient(
 ) -> float:
     """Root mean square of the gradient where nothing but noise changes, from medians: 1/cm a voxel.
 
-    Blocks of which most is not trusted (rows in the slits' shadow) say nothing. An axis along which no block has three voxels (a scan of two rows) counts as the mean of the others.
+    Blocks of which most is not trusted (rows in the slits' shadow) say nothing. An axis along which no block has
+    three voxels (a scan of two rows) counts as the mean of the others.
     """
     samples: dict[int, list[float]] = {axis: [] for axis in range(3)}
     blocks = [block for block in blocks if _mostly_trusted(trust, grid, *block)]
