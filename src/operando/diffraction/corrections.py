@@ -32,6 +32,7 @@ def corrected(spectrum: xr.Dataset, calibration: xr.Dataset) -> xr.Dataset:
         energy=energy,
         scale=scale,
         current=np.float64(current_factor(spectrum, calibration)),
+        live_time=np.asarray(spectrum["live_time"].values, float),
         good=good,
     )
 

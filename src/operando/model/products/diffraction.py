@@ -30,6 +30,7 @@ CORRECTED = Contract(
         "current": Variable(
             (), "1", "ring current of the first spectrum / this one's, 1 where unknown; multiply too", optional=True
         ),
+        "live_time": Variable(("element",), "s", "time the electronics could count", optional=True),
         "good": Variable(("element",), "1", "false where this element can't be used in this spectrum"),
     },
     frame="spectrum",
@@ -103,6 +104,62 @@ PHASE_PRESENCE = Contract(
     },
 )
 
+MERGED = Contract(
+    "merged",
+    "the counts of all good elements of one spectrum on one axis of lattice spacings, coordinate d along bin",
+    {
+        "counts": Variable(("bin",), "count", "of the elements together, split where a channel meets an edge", "std"),
+        "background": Variable(("bin",), "count", "the smooth part of them"),
+        "exposure": Variable((), "s", "live time over the elements × ring current / that of the first spectrum"),
+    },
+    frame="spectrum",
+)
+
+SUBTRACTED = Contract(
+    "subtracted",
+    "one spectrum minus the first one, scaled by their exposures; coordinate d along bin",
+    {
+        "difference": Variable(("bin",), "count", "counts left over", "std"),
+        "bipolar": Variable(
+            ("bin",), "1", "true where a surplus stands beside a deficit: a line that moved or widened"
+        ),
+    },
+    frame="spectrum",
+)
+
+FACTORS = Contract(
+    "factors",
+    "non-negative factors of the whole series, without any phase named; coordinates d along bin, spectrum",
+    {
+        "pattern": Variable(("factor", "bin"), "1", "each of sum one"),
+        "amount": Variable(("spectrum", "factor"), "count", "how much of each factor a spectrum holds"),
+        "deviance": Variable((), "1", "Poisson deviance per count value, near 1 where the factors are enough"),
+    },
+)
+
+STRAIN_ELLIPSE = Contract(
+    "strain_ellipse",
+    "strain of each phase against azimuth, relative to the first spectrum; NaN where fewer than three elements see it",
+    {
+        "mean": Variable(("spectrum", "phase"), "1", "strain averaged over the azimuths", "std"),
+        "differential": Variable(
+            ("spectrum", "phase"), "1", "strain = mean + differential × cos 2(azimuth - axis)", "std"
+        ),
+        "axis": Variable(("spectrum", "phase"), "deg", "azimuth of the largest strain"),
+        "chi_squared": Variable(("spectrum", "phase"), "1", "per degree of freedom"),
+    },
+)
+
+AREA_PER_CHARGE = Contract(
+    "area_per_charge",
+    "how the lines of each phase follow the charge, coordinate way: charge, discharge",
+    {
+        "slope": Variable(("phase", "way"), "count/mAh", "change of the phase's summed area per net charge", "std"),
+        "inactive": Variable(("phase",), "1", "1 - slope of discharge / slope of charge: the share that stays", "std"),
+        "spectra": Variable(("phase", "way"), "1", "number of spectra that the slope rests on"),
+    },
+)
+
 CAUSES = Contract(
     "causes",
     "what may have made a phase's lines move",
@@ -118,4 +175,9 @@ Lines = Annotated[xr.Dataset, LINES]
 Lattice = Annotated[xr.Dataset, LATTICE]
 Fitted = Annotated[xr.Dataset, FITTED]
 PhasePresence = Annotated[xr.Dataset, PHASE_PRESENCE]
+Merged = Annotated[xr.Dataset, MERGED]
+Subtracted = Annotated[xr.Dataset, SUBTRACTED]
+Factors = Annotated[xr.Dataset, FACTORS]
+StrainEllipse = Annotated[xr.Dataset, STRAIN_ELLIPSE]
+AreaPerCharge = Annotated[xr.Dataset, AREA_PER_CHARGE]
 Causes = Annotated[xr.Dataset, CAUSES]
