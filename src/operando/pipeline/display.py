@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,14 +22,16 @@ from operando.pipeline import codec, digest
 from operando.pipeline.store import Results
 
 FOLDER = "display"
-VERSION = 1
+VERSION = 2
 AXES = "zyx"
-SMALL_VOXELS = 2**27
+SMALL_VOXELS = 2**23
 """Up to this size full resolution is kept across all three axes; above it only across z, half across all."""
 BOX_EDGE = 256
 """The longest edge of the copy for the view in three dimensions."""
 SLAB_BYTES = 48e6
 QUANTILES = (0.0005, 0.9995)
+MOST_AT_ONCE = 4
+"""Images written at the same time, each from slabs of ``SLAB_BYTES``."""
 STILL_VOXELS = 0.25
 """A motion that moves no voxel further than this is not interpolated."""
 
@@ -83,10 +86,9 @@ def write_display(results: Results) -> list[Path]:
     """Write the images that are missing, remove those that nothing refers to; returns the folders made."""
     folder = results.path / FOLDER
     wanted = dict(_wanted(results))
-    made = []
-    for name, source in wanted.items():
-        if not (folder / name / "about.json").exists():
-            made.append(_write(folder, name, source()))
+    missing = [name for name in wanted if not (folder / name / "about.json").exists()]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
+        made = list(pool.map(lambda name: _write(folder, name, wanted[name]()), missing))
     _write_catalogue(folder, wanted)
     return made
 
