@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test lint bench validate fire clean
+.PHONY: demo test lint bench validate fire fuzz clean
 
 demo: $(INSTALLED)  ## simulate an experiment, run everything on it, compare with the truth
 	$(BIN)/operando demo demo
@@ -26,6 +26,9 @@ validate: $(INSTALLED)  ## long statistics over many seeds: bias, coverage, caus
 
 fire: $(INSTALLED)  ## kill a run a hundred times and resume it; writes docs/reliability.md
 	$(BIN)/python benchmarks/fire.py
+
+fuzz: $(INSTALLED)  ## feed every reader 100 000 spoilt files; writes its table into docs/reliability.md
+	$(BIN)/python benchmarks/fuzz.py --output docs/reliability.md
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

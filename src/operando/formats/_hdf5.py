@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import h5py
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MOST_BYTES = 2**26
+"""Angles, times and the like of any real scan are far smaller."""
 SUFFIXES = (".nxs", ".nx", ".h5", ".hdf5", ".hdf")
 
 
@@ -82,7 +84,7 @@ def node(group: Any, name: str) -> Any:
     """The dataset or group ``name``, or ``None``: also for a link whose target is not there."""
     try:
         return group.get(name)
-    except (KeyError, OSError):
+    except (KeyError, OSError, AttributeError):  # a dataset in the place of a group has no members
         return None
 
 
@@ -105,7 +107,7 @@ def required(group: Any, name: str, path: Path) -> Any:
 def _link(group: Any, name: str) -> Any:
     try:
         return group.get(name, getlink=True)
-    except (KeyError, OSError):
+    except (KeyError, OSError, AttributeError):
         return None
 
 
@@ -126,9 +128,17 @@ def first(group: Any, *names: str) -> Any:
     return None
 
 
+def values(dataset: Any) -> Any:
+    """All values of a dataset beside the frames; ``BrokenFileError`` for one that claims more than any of them has."""
+    if dataset.size is not None and dataset.size * dataset.dtype.itemsize > MOST_BYTES:
+        found = f"{dataset.name} of shape {dataset.shape} is too big to be what it is called"
+        raise BrokenFileError(dataset.file.filename, found, "mend it or leave the file out")
+    return dataset[()]
+
+
 def text(dataset: Any) -> str:
     """A dataset or attribute of any string type, or a one-element array of it, as ``str``."""
-    value = dataset[()] if hasattr(dataset, "shape") and hasattr(dataset, "id") else dataset
+    value = values(dataset) if hasattr(dataset, "shape") and hasattr(dataset, "id") else dataset
     while isinstance(value, np.ndarray):
         if not value.size:
             return ""
@@ -144,7 +154,7 @@ def unit(dataset: Any) -> str | None:
 
 def length_um(dataset: Any, path: Path) -> float:
     """A length in µm; without a unit NeXus means metres.  Raises ``BrokenFileError`` for a unit that is no length."""
-    value, named = float(np.ravel(dataset[()])[0]), unit(dataset)
+    value, named = float(np.ravel(values(dataset))[0]), unit(dataset)
     spelled = {"micron": "um", "microns": "um", "µm": "um", "μm": "um"}.get(named or "m", named or "m")
     try:
         return float(convert(value, spelled, "length"))
@@ -156,7 +166,7 @@ def length_um(dataset: Any, path: Path) -> float:
 
 def angles_rad(dataset: Any, path: Path) -> tuple[np.ndarray, list[str]]:
     """Rotation angles in radians, and a sentence where the unit is missing or can't be right."""
-    return to_radians(np.asarray(dataset[()], float).ravel(), unit(dataset), dataset.name, path)
+    return to_radians(np.asarray(values(dataset), float).ravel(), unit(dataset), dataset.name, path)
 
 
 def check_sources(dataset: Any, path: Path) -> None:

@@ -1,5 +1,6 @@
 """All known raw formats, found by scanning this package and the entry points ``operando.formats``."""
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -8,7 +9,9 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import overload
 
+import numpy as np
 import xarray as xr
 
 from operando import formats as _package
@@ -58,11 +61,28 @@ def _format(module: ModuleType) -> Format:
         kind=module.KIND,
         extensions=tuple(module.EXTENSIONS),
         sniff=module.sniff,
-        read=module.read,
-        read_impedance=getattr(module, "read_impedance", None),
+        read=_quietly(module.read),
+        read_impedance=_quietly(getattr(module, "read_impedance", None)),
         fallback=getattr(module, "FALLBACK", False),
         needs=getattr(module, "NEEDS", None),
     )
+
+
+@overload
+def _quietly(read: Reader) -> Reader: ...
+@overload
+def _quietly(read: None) -> None: ...
+def _quietly(read: Reader | None) -> Reader | None:
+    """Absurd numbers in a file become infinite or NaN, which every product knows, without a word of numpy's."""
+    if read is None:
+        return None
+
+    @functools.wraps(read)
+    def quiet(path: Path, options: ReadOptions) -> xr.Dataset:
+        with np.errstate(all="ignore"):
+            return read(path, options)
+
+    return quiet
 
 
 def identify(path: Path | str) -> Format:

@@ -117,7 +117,7 @@ def _pixel_size(path: Path, file: Any, options: ReadOptions) -> float | None:
     if dataset is None or dataset.dtype.kind not in "uif":
         return options.pixel_size_um
     if _hdf5.unit(dataset) is None:
-        return float(np.ravel(dataset[()])[0])  # The APS writes the resolution in µm when it names no unit.
+        return float(np.ravel(_hdf5.values(dataset))[0])  # The APS writes the resolution in µm when it names no unit.
     return _hdf5.length_um(dataset, path)
 
 

@@ -108,10 +108,16 @@ def _counts(path: Path, detector: Any) -> np.ndarray:
     if dataset.ndim not in {1, 2, 3} or not dataset.size or dataset.dtype.kind not in "uif":
         found = f"{dataset.name} is {dataset.dtype} of shape {dataset.shape}, not (spectrum, element, channel)"
         raise BrokenFileError(path, found, "leave the file out")
-    if dataset.size * dataset.dtype.itemsize > _MAX_BYTES:
+    if dataset.size * dataset.dtype.itemsize > _most_bytes(dataset):
         raise BrokenFileError(path, f"{dataset.name} of shape {dataset.shape} is too big for spectra", "split the file")
     _hdf5.check_sources(dataset, path)
     return np.asarray(dataset[()]).reshape((1,) * (3 - dataset.ndim) + dataset.shape)
+
+
+def _most_bytes(dataset: Any) -> int:
+    """What a dataset may hold: a claim far beyond the bytes that are stored is none of spectra."""
+    stored = _MAX_BYTES if dataset.is_virtual else 1000 * dataset.id.get_storage_size()
+    return min(_MAX_BYTES, _hdf5.MOST_BYTES + stored)
 
 
 def _quantity(path: Path, group: Any, shape: tuple[int, ...], quantity: str, *names: str) -> np.ndarray:
@@ -124,7 +130,7 @@ def _values(path: Path, dataset: Any, shape: tuple[int, ...], quantity: str) -> 
     """The numbers of a dataset, converted to our unit and repeated to ``shape``."""
     if dataset.dtype.kind not in "uif":
         raise BrokenFileError(path, f"{dataset.name} is {dataset.dtype}, not numbers", "leave the file out")
-    values = np.asarray(dataset[()], float) * _factor(path, dataset, quantity)
+    values = np.asarray(_hdf5.values(dataset), float) * _factor(path, dataset, quantity)
     if values.ndim == 1 and len(shape) == 2 and values.size == shape[0] != shape[1]:
         values = values[:, np.newaxis]
     try:
@@ -145,7 +151,7 @@ def _factor(path: Path, dataset: Any, quantity: str) -> float:
 def _coefficients(path: Path, detector: Any, elements: int, channels: int, warnings: list[str]) -> np.ndarray:
     given = _hdf5.first(detector, "energy_coefficients")
     if given is not None:
-        values = np.atleast_2d(np.asarray(given[()], float))
+        values = np.atleast_2d(np.asarray(_hdf5.values(given), float))
         if values.shape[0] not in {1, elements} or values.ndim != 2:
             raise BrokenFileError(path, f"{given.name} has shape {values.shape} for {elements} elements", "mend it")
         factor = _factor(path, given, "energy")
@@ -182,7 +188,9 @@ def _starts(
     if dataset.size != spectra:
         raise BrokenFileError(path, f"{dataset.name} has {dataset.size} times for {spectra} spectra", "mend it")
     if dataset.dtype.kind not in "uif":
-        return np.array([_moment(path, _hdf5.text(t), options) for t in np.ravel(dataset[()])], "datetime64[ns]")
+        return np.array(
+            [_moment(path, _hdf5.text(t), options) for t in np.ravel(_hdf5.values(dataset))], "datetime64[ns]"
+        )
     origin = dataset.attrs.get("start")
     if origin is not None:
         begin = _moment(path, _hdf5.text(origin), options)

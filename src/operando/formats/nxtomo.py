@@ -14,6 +14,8 @@ from operando.model.products.raw import DARK, FLAT, PROJECTION, SCAN
 from operando.model.reading import Kind, ReadOptions
 from operando.model.units import convert
 
+_INVALID = 3
+"""NXtomo's key for a frame that is not to be used."""
 NAME = "nxtomo"
 TITLE = "NXtomo (HDF5: image_key, rotation_angle; virtual datasets and external links)"
 KIND: Kind = "tomography"
@@ -32,7 +34,7 @@ class _Frames:
 
     def per_frame(self, dataset: Any) -> np.ndarray:
         """A dataset with one value a frame; a single value is repeated."""
-        values = np.asarray(dataset[()]).ravel()
+        values = np.asarray(_hdf5.values(dataset)).ravel()
         if values.size == 1:
             return np.repeat(values, self.count)
         if values.size != self.count:
@@ -129,7 +131,8 @@ def _data(frames: _Frames) -> Any:
 
 
 def _image_keys(frames: _Frames) -> np.ndarray:
-    keys = frames.per_frame(_hdf5.first(frames.detector, "image_key_control", "image_key")).astype(np.int8)
+    given = frames.per_frame(_hdf5.first(frames.detector, "image_key_control", "image_key")).astype(float)
+    keys = np.where(np.abs(given) <= np.iinfo(np.int8).max, given, _INVALID).astype(np.int8)
     if not (keys == PROJECTION).any():
         raise BrokenFileError(frames.path, "image_key marks no frame as a projection", "leave the file out")
     others = int((~np.isin(keys, (PROJECTION, FLAT, DARK))).sum())
@@ -194,7 +197,9 @@ def _frame_times(frames: _Frames, names: tuple[str, ...], options: ReadOptions) 
     if dataset is None:
         return None
     if dataset.dtype.kind not in "uif":
-        return np.array([_parse(frames, _hdf5.text(t), options) for t in np.ravel(dataset[()])], "datetime64[ns]")
+        return np.array(
+            [_parse(frames, _hdf5.text(t), options) for t in np.ravel(_hdf5.values(dataset))], "datetime64[ns]"
+        )
     seconds = _seconds(frames, dataset)
     if np.nanmin(seconds) > 1e8:  # Later than 1973: seconds since 1970, as EPICS and BLISS write.
         return _times.after(np.datetime64(0, "ns"), seconds)
@@ -272,7 +277,7 @@ def _pixel_size(frames: _Frames, options: ReadOptions) -> float | None:
         return options.pixel_size_um
     size = _hdf5.length_um(dataset, frames.path)
     magnification = _hdf5.first(frames.detector, "magnification")
-    factor = 1.0 if magnification is None else float(np.ravel(magnification[()])[0])
+    factor = 1.0 if magnification is None else float(np.ravel(_hdf5.values(magnification))[0])
     if factor not in {0.0, 1.0} and np.isfinite(factor):
         frames.warnings.append(
             f"x_pixel_size {size:.4g} um divided by magnification {factor:g}: {size / factor:.4g} um at the sample."
@@ -282,7 +287,7 @@ def _pixel_size(frames: _Frames, options: ReadOptions) -> float | None:
 
 
 def _is_number(dataset: Any) -> bool:
-    return dataset.dtype.kind in "uif" and dataset.size > 0 and bool(np.isfinite(np.ravel(dataset[()])[0]))
+    return dataset.dtype.kind in "uif" and dataset.size > 0 and bool(np.isfinite(np.ravel(_hdf5.values(dataset))[0]))
 
 
 def _title(frames: _Frames) -> dict[str, str]:

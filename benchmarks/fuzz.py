@@ -1,0 +1,292 @@
+"""Feed every reader spoilt files and count what is no sentence: ``make fuzz``.
+
+The small files of the tests are the seeds. Text is changed by atheris, which steers towards new branches of the
+readers, where it is installed, else by seeded mutations (``--engine``); of HDF5 files the bytes and the tree are
+changed by seeded mutations, half and half. Each reader has processes of its own whose address space may grow by one
+gigabyte. A crash is any exception that is no ``OperandoError``, or the end of the process.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import platform
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "formats"))
+
+GIGABYTE = 2**30
+HANG_S = 10
+MARK = "<!-- fuzz -->"
+
+
+class Hang(BaseException):
+    """A reader took too long."""
+
+
+class Findings:
+    """What the inputs of one reader came to."""
+
+    def __init__(self) -> None:
+        self.count, self.sentences, self.slowest_s = 0, 0, 0.0
+        self.crashes: dict[str, int] = {}
+        self.examples: dict[str, str] = {}
+        self.before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def try_reading(self, read: Callable[[], None], example: Callable[[], bytes]) -> None:
+        """Read once; keep the first input of every kind of crash."""
+        from operando.model.errors import OperandoError
+
+        self.count += 1
+        started = time.perf_counter()
+        signal.setitimer(signal.ITIMER_REAL, HANG_S)
+        try:
+            read()
+        except OperandoError:
+            self.sentences += 1
+        except (Exception, Hang) as error:  # noqa: BLE001
+            kind = _kind(error)
+            self.crashes[kind] = self.crashes.get(kind, 0) + 1
+            if kind not in self.examples:
+                self.examples[kind] = example().hex()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        self.slowest_s = max(self.slowest_s, time.perf_counter() - started)
+
+    def as_json(self) -> dict[str, Any]:
+        """What the table is made of."""
+        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - self.before) / 1024
+        shown = {key: value for key, value in vars(self).items() if key != "before"}
+        return shown | {"peak_mb": peak}
+
+
+def _kind(error: BaseException) -> str:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "operando" in f.filename]
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return f"{type(error).__name__} at {place}: {str(error)[:80]}"
+
+
+def _hang(*unused: Any) -> None:
+    raise Hang(f"no answer within {HANG_S} s")
+
+
+def _limit() -> None:
+    """Let the address space grow by a gigabyte and no more."""
+    signal.signal(signal.SIGALRM, _hang)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    ceiling = pages * resource.getpagesize() + GIGABYTE
+    resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
+
+
+def _reading(name: str, path: Path) -> Callable[[], None]:
+    """Read the file at ``path`` with every reader of a format, and of big arrays a corner."""
+    from operando.formats.catalogue import formats
+    from operando.model.reading import ReadOptions
+
+    known = {form.name: form for form in formats()}[name]
+    columns = {"time_s": "t", "voltage_V": "Ewe", "current_mA": "I"}
+    options = ReadOptions(require_time=False, time_zone="UTC", columns=columns)
+
+    def read() -> None:
+        known.sniff(path, path.read_bytes()[:4096])
+        if known.read_impedance is not None:
+            from operando.model.errors import OperandoError
+
+            with contextlib.suppress(OperandoError):
+                known.read_impedance(path, options)
+        found = known.read(path, options)
+        for variable in found.data_vars.values():
+            if variable.ndim == 3:
+                _ = variable[:2, :2, :2].values
+
+    return read
+
+
+def fuzz_text(name: str, count: int, seed: int, engine: str, output: Path) -> None:
+    """All inputs of one text reader."""
+    import format_files
+    import mutations
+
+    sample = format_files.text_samples()[name]
+    path = output.with_suffix(".raw")
+    read = _reading(name, path)
+    path.write_bytes(sample)
+    read()
+    _limit()
+    findings = Findings()
+
+    def one(content: bytes) -> None:
+        path.write_bytes(content)
+        findings.try_reading(read, lambda: content)
+        if findings.count == count:
+            output.write_text(json.dumps(findings.as_json()))
+
+    if engine == "atheris":
+        _steer(one, sample, count, seed, output.with_suffix(".corpus"))
+    draw = random.Random(f"{seed} {name}")
+    while findings.count < count:
+        one(mutations.spoil_text(sample, draw))
+
+
+def _steer(one: Callable[[bytes], None], sample: bytes, count: int, seed: int, corpus: Path) -> None:
+    """Let atheris choose the inputs, half of them from our own mutations; ends the process."""
+    import atheris
+    import mutations
+
+    corpus.mkdir()
+    (corpus / "sample").write_bytes(sample)
+
+    def mutate(data: bytes, longest: int, number: int) -> bytes:
+        if number % 2:
+            return mutations.spoil_text(data or sample, random.Random(number))[:longest]
+        return atheris.Mutate(data, len(data))
+
+    words = [sys.argv[0], f"-runs={count + 2}", f"-seed={seed}", "-max_len=20000", "-rss_limit_mb=0", "-verbosity=0"]
+    atheris.Setup([*words, str(corpus)], one, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+def fuzz_hdf5(name: str, count: int, seed: int, output: Path) -> None:
+    """All inputs of one HDF5 reader."""
+    import mutations
+
+    samples = mutations.hdf5_samples(output.with_suffix(".samples"))
+    path = output.with_suffix(".raw.h5")
+    read = _reading(name, path)
+    shutil.copy(samples[name], path)
+    read()
+    _limit()
+    findings = Findings()
+    draw = random.Random(f"{seed} {name}")
+    while findings.count < count:
+        shutil.copy(samples[name], path)
+        spoil = mutations.spoil_tree if findings.count % 2 else mutations.spoil_bytes
+        with contextlib.suppress(RuntimeError, KeyError, ValueError, OSError, MemoryError, TypeError):
+            spoil(path, draw)
+        findings.try_reading(read, path.read_bytes)
+        if findings.count % 1000 == 0 or findings.count == count:
+            output.write_text(json.dumps(findings.as_json()))
+
+
+def child(name: str, count: int, seed: int, engine: str, output: Path) -> None:
+    """One reader in this process."""
+    import format_files
+
+    if engine == "atheris":
+        import atheris
+
+        with atheris.instrument_imports(include=["operando.formats"]):
+            from operando.formats import catalogue
+
+            catalogue.formats()
+    if name in format_files.text_samples():
+        fuzz_text(name, count, seed, engine, output)
+    else:
+        fuzz_hdf5(name, count, seed, output)
+
+
+def readers() -> list[str]:
+    """All readers that are fed."""
+    import format_files
+
+    return [*format_files.text_samples(), "nxtomo", "data_exchange", "nexus_spectra", "hdf5_volume"]
+
+
+def feed(
+    names: list[str], count: int, seed: int, engine: str, processes: int, folder: Path
+) -> Iterator[dict[str, Any]]:
+    """Run a process a reader, ``processes`` at a time; yields what each came to."""
+    waiting, running = list(names), dict[str, subprocess.Popen[bytes]]()
+    while waiting or running:
+        while waiting and len(running) < processes:
+            name = waiting.pop(0)
+            words = [sys.executable, __file__, "--child", name, str(count), str(seed), engine, str(folder / name)]
+            running[name] = subprocess.Popen(
+                words, stdout=subprocess.DEVNULL, stderr=(folder / f"{name}.err").open("wb")
+            )
+        time.sleep(0.2)
+        for name in [name for name, process in running.items() if process.poll() is not None]:
+            status = running.pop(name).returncode
+            yield {"name": name} | _outcome(folder, name, count, status)
+
+
+def _outcome(folder: Path, name: str, count: int, status: int) -> dict[str, Any]:
+    path = folder / name
+    found = json.loads(path.read_text()) if path.exists() else {"count": 0, "crashes": {}, "slowest_s": 0, "peak_mb": 0}
+    if found["count"] < count:
+        said = (folder / f"{name}.err").read_text(errors="replace").strip().splitlines()
+        found["crashes"][f"the process ended with {status}: {said[-1] if said else ''}"] = 1
+    return found
+
+
+def table(found: list[dict[str, Any]], engine: str) -> str:
+    """The section of docs/reliability.md."""
+    lines = [
+        "## Spoilt files",
+        "",
+        f"`make fuzz` (text by {engine}, HDF5 by seeded changes of bytes and tree; {platform.machine()}, "
+        f"Python {platform.python_version()}). Crash: anything but a sentence for people. Memory: by what the process "
+        "grew over all its inputs; it may grow by 1 GiB at most.",
+        "",
+        "| reader | inputs | crashes | slowest / s | memory / MB |",
+        "|---|---|---|---|---|",
+    ]
+    for one in found:
+        crashes = sum(one["crashes"].values())
+        lines.append(f"| {one['name']} | {one['count']} | {crashes} | {one['slowest_s']:.3f} | {one['peak_mb']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def put_section(page: Path, mark: str, text: str) -> None:
+    """Replace what stands between two marks of a page; add it at the end where they are not there yet."""
+    content = page.read_text(encoding="utf-8") if page.exists() else "# Reliability\n"
+    before, _, rest = content.partition(mark)
+    after = rest.partition(mark)[2]
+    page.write_text(
+        f"{before.rstrip()}\n\n{mark}\n{text}{mark}\n{after.lstrip() and chr(10) + after.lstrip()}", "utf-8"
+    )
+
+
+def main() -> None:
+    """Feed all readers, write the table; exit 1 if one crashed."""
+    if sys.argv[1:2] == ["--child"]:
+        name, count, seed, engine, output = sys.argv[2:7]
+        child(name, int(count), int(seed), engine, Path(output))
+        return
+    best = "atheris" if importlib.util.find_spec("atheris") else "mutations"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("readers", nargs="*", default=readers())
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", choices=["atheris", "mutations"], default=best)
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("-o", "--output", type=Path, default=None, help="page whose section is replaced")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
+        found = []
+        for one in feed(given.readers, given.inputs, given.seed, given.engine, given.processes, Path(place)):
+            print(json.dumps(one), flush=True)
+            found.append(one)
+    found.sort(key=lambda one: given.readers.index(one["name"]))
+    text = table(found, given.engine)
+    print(text)
+    if given.output:
+        put_section(given.output, MARK, text)
+    sys.exit(1 if any(one["crashes"] for one in found) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A seeded share of ``make fuzz``: spoilt files end in a sentence, at once and without swallowing the memory."""
+
+import contextlib
+import random
+import resource
+import shutil
+import time
+from pathlib import Path
+
+import format_files
+import h5py
+import mutations
+import numpy as np
+import pytest
+
+from operando.formats.catalogue import formats
+from operando.model.errors import BrokenFileError, OperandoError
+from operando.model.reading import ReadOptions
+
+KNOWN = {known.name: known for known in formats()}
+COLUMNS = {"time_s": "t", "voltage_V": "Ewe", "current_mA": "I"}
+OPTIONS = ReadOptions(require_time=False, time_zone="UTC", columns=COLUMNS)
+INPUTS = 120
+HDF5 = ("nxtomo", "data_exchange", "nexus_spectra", "hdf5_volume")
+
+
+def read(name: str, path: Path) -> None:
+    """Read a spoilt file; anything but a sentence is raised."""
+    started = time.perf_counter()
+    with contextlib.suppress(OperandoError):
+        found = KNOWN[name].read(path, OPTIONS)
+        for variable in found.data_vars.values():
+            if variable.ndim == 3:
+                assert variable[:2, :2, :2].values is not None
+    assert time.perf_counter() - started < 10.0
+
+
+@pytest.mark.parametrize("name", format_files.text_samples())
+def test_spoilt_texts_end_in_a_sentence(tmp_path: Path, name: str) -> None:
+    draw, sample, path = random.Random(7), format_files.text_samples()[name], tmp_path / "a.txt"
+    for _ in range(INPUTS):
+        path.write_bytes(mutations.spoil_text(sample, draw))
+        read(name, path)
+
+
+@pytest.mark.parametrize("name", HDF5)
+def test_spoilt_hdf5_ends_in_a_sentence(tmp_path: Path, name: str) -> None:
+    draw, sample, path = random.Random(7), mutations.hdf5_samples(tmp_path / "samples")[name], tmp_path / "a.h5"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(INPUTS):
+        shutil.copy(sample, path)
+        with contextlib.suppress(RuntimeError, KeyError, ValueError, OSError, MemoryError, TypeError):
+            (mutations.spoil_tree if number % 2 else mutations.spoil_bytes)(path, draw)
+        read(name, path)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 700
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset"),
+    [
+        ("nxtomo", "entry/sample/rotation_angle"),
+        ("nxtomo", "entry/title"),
+        ("data_exchange", "exchange/theta"),
+        ("nexus_spectra", "entry/instrument/detector/live_time"),
+        ("nexus_spectra", "entry/instrument/detector/data"),
+    ],
+)
+def test_a_dataset_that_claims_terabytes_is_refused_before_it_is_read(tmp_path: Path, name: str, dataset: str) -> None:
+    path = mutations.hdf5_samples(tmp_path)[name]
+    with h5py.File(path, "r+") as file:
+        if dataset in file:
+            del file[dataset]
+        file.create_dataset(dataset, shape=(2**20, 2**20), dtype="f8", chunks=(64, 64))
+    with pytest.raises(BrokenFileError, match="too big"):
+        KNOWN[name].read(path, OPTIONS)
+
+
+def test_a_dataset_in_the_place_of_a_group_is_a_sentence(tmp_path: Path) -> None:
+    path = mutations.hdf5_samples(tmp_path)["data_exchange"]
+    with h5py.File(path, "r+") as file:
+        del file["exchange"]
+        file["exchange"] = np.arange(3)
+    with pytest.raises(BrokenFileError, match=r"is missing|no array"):
+        KNOWN["data_exchange"].read(path, OPTIONS)
