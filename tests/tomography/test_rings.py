@@ -95,3 +95,9 @@ def test_noise_free_and_tiny_sinograms_come_through() -> None:
         clean = np.ones(size, np.float32)
         for method in ("offsets", "all-stripe", "sorting", "none"):
             np.testing.assert_allclose(remove_stripes(clean, method, large_size=5, small_size=3, offset_width=3), clean)
+
+
+def test_a_sample_that_the_field_cuts_has_no_rings_at_its_edges() -> None:
+    clean = sinogram([disc(50, 0.006), disc(8, 0.02, 8, 5)], ANGLES, 64, 31.0).astype(np.float32)
+    changed = np.abs(remove_stripes(clean, "offsets", offset_width=5) - clean)
+    assert changed[:, [0, 1, 2, -3, -2, -1]].max() < 1e-3

@@ -10,7 +10,7 @@ from operando.tomography._threads import over_pieces, thread_count
 from operando.tomography.gpu import find_device
 from operando.tomography.gridding import reconstruct_sinograms
 from operando.tomography.plan import BATCH, make_plan
-from operando.tomography.rings import remove_stripes
+from operando.tomography.rings import Method, remove_stripes
 
 REPEATS = 5
 
@@ -45,8 +45,8 @@ def measure(columns: int = 1008, angles: int = 750, rows: int = BATCH) -> dict[s
         "floor of one slice: memory / s": _bytes_moved(size, columns, angles) / bandwidth(),
         "disc's mean over its true value": float(volume[0][inside].mean()),
         "disc's standard deviation": float(volume[0][inside].std()),
-        "offsets of one sinogram / s": _rings_time(noisy, "offsets"),
-        "all stripes of one sinogram / s": _rings_time(noisy, "all-stripe"),
+        "offsets of one sinogram / s": rings_time(noisy, "offsets"),
+        "all stripes of one sinogram / s": rings_time(noisy, "all-stripe"),
         "peak memory of this process / MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -70,11 +70,11 @@ def median_time(work: Callable[[], object]) -> float:
     return float(np.median(times))
 
 
-def _rings_time(data: np.ndarray, method: str) -> float:
+def rings_time(data: np.ndarray, method: Method) -> float:
     """Seconds a sinogram with all threads, one sinogram each."""
     count = len(data)
-    remove_stripes(data[0], method)  # type: ignore[arg-type]
-    return median_time(lambda: over_pieces(lambda row: remove_stripes(data[row], method), count)) / count  # type: ignore[arg-type]
+    remove_stripes(data[0], method)
+    return median_time(lambda: over_pieces(lambda row: remove_stripes(data[row], method), count)) / count
 
 
 def fft_rate(size: int) -> float:
