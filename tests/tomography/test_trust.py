@@ -109,6 +109,23 @@ def test_no_unflagged_false_void_whether_glare_is_known_or_not() -> None:
         assert void.mean() < 0.01
 
 
+def test_trusting_the_correction_flags_only_what_is_unsure_of_it() -> None:
+    """A rod that lets through less than the glare adds; what is measured of the glare is subtracted first."""
+    shapes = [disc(BORE, ELECTROLYTE * PER_PIXEL), disc(20, 0.09, 30, 0)]
+    below = np.exp(-sinogram(shapes, ANGLES, COLUMNS, 119.5))[:, None].repeat(24, 1)
+    above = np.exp(-sinogram([disc(BORE, 200 * PER_PIXEL)], ANGLES, COLUMNS, 119.5))[:, None].repeat(16, 1)
+    scan = scan_of(veiled(np.concatenate([above, below], 1), 0.02, PIXEL), ANGLES, flux=60000.0)
+    scan = scan.assign(pixel_size=((), PIXEL, {"units": "um"})).assign_coords(row=np.arange(40))
+    inside = np.hypot(np.arange(COLUMNS) - 149.5, (np.arange(COLUMNS) - 119.5)[:, None]) < 16
+    mu, flags, _ = run(scan, GlareParameters())
+    assert flags[:, inside].mean() > 0.9
+    mu, flags, found = run(scan, GlareParameters(trust="uncertainty"))
+    assert float(found["bound"]) < 0.2 * float(found["level"])
+    assert flags[:, inside].mean() < 0.1
+    expected = ELECTROLYTE + 0.09 / PER_PIXEL
+    assert mu[:, inside].mean() == pytest.approx(expected, rel=0.02)
+
+
 @pytest.mark.parametrize("level", [0.005, 0.02])
 def test_rows_behind_the_slits_are_flagged_although_glare_lights_them(level: float) -> None:
     """Nothing but glare is in their flats, so that a transmission there is a ratio of two glares."""

@@ -113,6 +113,7 @@ def line_integral(
     transmission: np.ndarray,
     starved: np.ndarray,
     noise: np.ndarray,
+    limit: np.ndarray,
     level: np.ndarray,
     early: np.ndarray,
     late: np.ndarray,
@@ -122,7 +123,8 @@ def line_integral(
 ) -> None:
     """-ln of the glare-corrected transmission (angle, row, column); starved rays not below one noise.
 
-    The glare is the row's ``level`` times the veil between ``early`` and ``late`` (angle, row, column).
+    What is not above ``limit`` (row, column) after the correction is starved too. The glare is the row's ``level``
+    times the veil between ``early`` and ``late`` (angle, row, column).
     """
     angles, rows, columns = transmission.shape
     for angle in range(angles):
@@ -135,7 +137,7 @@ def line_integral(
                     before = early[angle, row, column]
                     veil = before + share[angle] * (late[angle, row, column] - before)
                     value = (value - own * veil) * scale
-                if starved[angle, row, column] or value <= 0:
+                if starved[angle, row, column] or value <= limit[row, column]:
                     starved[angle, row, column] = True
                     value = max(value, max(noise[row, column], least))
                 attenuation[angle, row, column] = -np.log(value)

@@ -1,6 +1,7 @@
 """Scattered light of scintillator and optics: opaque rays level off above zero."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -34,6 +35,10 @@ class GlareParameters(Parameters):
         default=None, description="known level as share of the open beam; none: look for a shadow", ge=0, lt=0.5
     )
     level_std: float = Field(default=0.0, description="standard deviation of the known level", ge=0)
+    trust: Literal["level", "uncertainty"] = Field(
+        default="level",
+        description="a ray is starved below 3 × (noise + this): the level, or what is unsure of it once subtracted",
+    )
     radius_um: float | None = Field(
         default=300.0, description="reach of the glare; none, or no pixel size: the whole field alike", gt=0
     )
@@ -56,7 +61,8 @@ def glare(scan: Scan, params: GlareParameters) -> Glare:
     seen = sampled(scan, params)
     level, std = _level(seen, params)
     measured = bool(np.isfinite(level))
-    bound = level + 2 * std if measured else _highest(seen.ratio, seen.noise)
+    known = level + 2 * std if params.trust == "level" else 2 * std
+    bound = known if measured else _highest(seen.ratio, seen.noise)
     rows, columns = scan.sizes["row"], scan.sizes["column"]
     return GLARE.new(
         coords={

@@ -15,7 +15,7 @@ from operando.model.step import Cut, Setting, step
 from operando.tomography._frames import row_coordinate, row_numbers
 from operando.tomography._threads import over_pieces, split
 from operando.tomography.hardening import hardening_curve, straightened
-from operando.tomography.normalise import between, surround_of
+from operando.tomography.normalise import STARVED_FACTOR, between, surround_of
 from operando.tomography.veil import interpolated
 
 LEAST = 1e-6
@@ -66,6 +66,7 @@ def linearise(
     starved = transmission["starved"].values.copy()
     noise = transmission["noise"].values
     level, veil, early, share = _veil_of(transmission, glare)
+    limit = _limit(transmission, glare)
     if params.dark_noise is not None:
         shot = transmission["shot"].values if "shot" in transmission else np.zeros(values.shape[1])
         values = calmed(values, noise, shot, params.dark_noise)
@@ -75,7 +76,9 @@ def linearise(
     def work(piece: int) -> None:
         part = slice(*pieces[piece])
         before, after = veil[early[part]], veil[np.minimum(early[part] + 1, len(veil) - 1)]
-        line_integral(values[part], starved[part], noise, level, before, after, share[part], LEAST, attenuation[part])
+        line_integral(
+            values[part], starved[part], noise, limit, level, before, after, share[part], LEAST, attenuation[part]
+        )
         if params.hardening_polynomial:
             attenuation[part] = polynomial(attenuation[part], params.hardening_polynomial)
         elif curve is not None:
@@ -138,6 +141,15 @@ def _veil_of(
     veil = interpolated(veil, glare["veil_column"].values, np.arange(columns), axis=2)
     early, share = between(glare["veil_angle"].values.astype(float), np.arange(angles, dtype=float))
     return level, np.ascontiguousarray(veil), early, share
+
+
+def _limit(transmission: xr.Dataset, glare: xr.Dataset | None) -> np.ndarray:
+    """Corrected transmission (row, column) that is not above what is unsure of the glare; 0 where its level counts."""
+    noise = transmission["noise"].values
+    if glare is None or float(glare["bound"]) >= float(glare["level"]):
+        return np.zeros_like(noise)
+    unsure = float(glare["bound"]) * surround_of(glare, row_numbers(transmission))
+    return (STARVED_FACTOR * (noise + unsure[:, None])).astype(np.float32)
 
 
 def polynomial(line_integrals: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:

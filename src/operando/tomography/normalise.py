@@ -121,8 +121,8 @@ class Lit:
 
 def _lit(scan: xr.Dataset, glare: xr.Dataset | None, flats: xr.Dataset | None, params: NormaliseParameters) -> Lit:
     beam = open_beam(scan, params.faulty_share)
-    bound = _glare_bound(glare, scan)
-    beam.faulty[STARVED_FACTOR * bound >= 1] = True
+    bound = _glare_of(glare, scan, "bound")
+    beam.faulty[STARVED_FACTOR * np.maximum(bound, _glare_of(glare, scan, "level")) >= 1] = True
     noise = dark_noise(beam, bound)
     limit = (STARVED_FACTOR * (noise + bound[:, None])).astype(np.float32)
     weights = np.zeros((0, 0)) if flats is None else flats["weights"].values
@@ -175,11 +175,11 @@ def _identity(product: xr.Dataset) -> dict[str, object]:
     return {key: product.attrs[key] for key in ("file", "frame") if key in product.attrs}
 
 
-def _glare_bound(glare: xr.Dataset | None, scan: xr.Dataset) -> np.ndarray:
-    """Highest glare level that the scan allows, relative to each row's own open beam: (row,)."""
+def _glare_of(glare: xr.Dataset | None, scan: xr.Dataset, what: str) -> np.ndarray:
+    """The glare's level or its bound, relative to each row's own open beam: (row,)."""
     if glare is None:
         return np.zeros(scan.sizes["row"])
-    return float(glare["bound"]) * surround_of(glare, row_numbers(scan))
+    return float(glare[what]) * surround_of(glare, row_numbers(scan))
 
 
 def surround_of(glare: xr.Dataset, rows: np.ndarray) -> np.ndarray:
