@@ -33,6 +33,7 @@ class Cell:
     bump: float = 0.0
     gap: float = 0.0
     gap_radius: float = 8.0
+    gap_power: float = 0.5
     gap_at: tuple[float, float] = (36.0, 36.0)
     particle: tuple[float, float, float] | None = None
     tilt: tuple[float, float] = (0.0, 0.0)
@@ -55,7 +56,7 @@ class Cell:
         """Thickness of the void before the surface, rows (y, x)."""
         y, x = np.indices(self.shape[1:])
         inside = 1 - ((y - self.gap_at[0]) ** 2 + (x - self.gap_at[1]) ** 2) / self.gap_radius**2
-        return self.gap * np.sqrt(np.clip(inside, 0, None))
+        return self.gap * np.clip(inside, 0, None) ** self.gap_power
 
     def inside(self) -> np.ndarray:
         """The bore's cross-section."""

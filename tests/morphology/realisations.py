@@ -10,6 +10,7 @@ from operando.morphology.bore import bore
 from operando.morphology.classify import classify
 from operando.morphology.difference import difference
 from operando.morphology.histogram import histogram
+from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.rigid import Rigid
 from operando.morphology.segment import segment
@@ -58,10 +59,12 @@ def compare(scans: list[xr.Dataset], table: xr.Dataset, cell: Cell) -> xr.Datase
     tube = fixed_bore(scans[0], cell)
     rows = [table.isel(scan=i) for i in range(2)]
     rows[0] = rows[0].assign(translation_std=rows[0]["translation_std"] * 0)
-    classes = classify([histogram(scan, tube, row) for scan, row in zip(scans, rows, strict=True)])
-    labels = [segment(scan, tube, classes, row) for scan, row in zip(scans, rows, strict=True)]
-    volumes = [phase_volumes(label, tube, classes, row) for label, row in zip(labels, rows, strict=True)]
-    return difference(labels[0], labels[1], tube, classes, volumes[0], volumes[1])
+    counted = [histogram(scan, tube, row) for scan, row in zip(scans, rows, strict=True)]
+    classes = classify(counted)
+    own = [levels(one, classes) for one in counted]
+    labels = [segment(scan, tube, one, row) for scan, one, row in zip(scans, own, rows, strict=True)]
+    volumes = [phase_volumes(label, tube, one, row) for label, one, row in zip(labels, own, rows, strict=True)]
+    return difference(*labels, tube, *own, *volumes)
 
 
 def fixed_bore(first: xr.Dataset, cell: Cell) -> xr.Dataset:

@@ -12,6 +12,7 @@ from operando.morphology.bore import bore
 from operando.morphology.classify import classify
 from operando.morphology.difference import difference
 from operando.morphology.histogram import histogram
+from operando.morphology.levels import levels
 from operando.morphology.motions import motions
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.register import register
@@ -28,10 +29,11 @@ def test_label_image_comes_back_voxel_by_voxel(shared_data: Path) -> None:
     image = tifffile.imread(shared_data / "volumes" / "electrode.tiff")
     volume = as_volume(image.astype(np.float32), 0, 1.0)
     tube = bore(volume)
-    classes = classify([histogram(volume, tube, None)])
-    labels = segment(volume, tube, classes)
+    counted = histogram(volume, tube, None)
+    own = levels(counted, classify([counted]))
+    labels = segment(volume, tube, own)
     assert np.array_equal(labels["label"].values, image // 85 + 1)
-    volumes = phase_volumes(labels, tube, classes)
+    volumes = phase_volumes(labels, tube, own)
     assert volumes["volume"].values.tolist() == np.unique(image, return_counts=True)[1].tolist()
 
 
@@ -51,16 +53,20 @@ def _net_holds_the_threshold(first: xr.Dataset, last: xr.Dataset, tube: xr.Datas
     """Gross change falls to a third of what unplaced scans show; +-2 grey levels keep the net within its bounds."""
     phases = ("void", "concrete")
     rows = [table.isel(scan=i) for i in range(2)]
-    classes = classify([histogram(scan, tube, row) for scan, row in zip((first, last), rows, strict=True)], phases)
+    counted = [histogram(scan, tube, row) for scan, row in zip((first, last), rows, strict=True)]
+    own = [levels(one, classify(counted, phases)) for one in counted]
     nets, gross = [], []
     for shift in (0.0, -2.0, 2.0):
-        moved = classes.assign(mean=classes["mean"] + shift)
-        labels = [segment(scan, tube, moved, row, None, phases) for scan, row in zip((first, last), rows, strict=True)]
-        volumes = [phase_volumes(label, tube, moved, row, phases) for label, row in zip(labels, rows, strict=True)]
-        found = difference(labels[0], labels[1], tube, moved, volumes[0], volumes[1], phases=phases)
+        moved = [one.assign(mean=one["mean"] + shift) for one in own]
+        both = list(zip((first, last), moved, rows, strict=True))
+        labels = [segment(scan, tube, one, row, None, phases) for scan, one, row in both]
+        volumes = [
+            phase_volumes(label, tube, one, row, phases) for label, one, row in zip(labels, moved, rows, strict=True)
+        ]
+        found = difference(*labels, tube, *moved, *volumes, phases=phases)
         nets.append(found)
         gross.append(float(found["gain"] + found["loss"]))
-    still = [segment(scan, tube, classes, None, None, phases) for scan in (first, last)]
+    still = [segment(scan, tube, one, None, None, phases) for scan, one in zip((first, last), own, strict=True)]
     raw = np.sum(still[0]["label"].values != still[1]["label"].values)
     assert gross[0] < 0.45 * raw
     assert all(float(nets[0]["net_low"]) <= float(other["net"]) <= float(nets[0]["net_high"]) for other in nets[1:])

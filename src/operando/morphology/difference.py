@@ -9,7 +9,15 @@ from pydantic import Field
 
 from operando.model.constants import NORMAL_95, OUTSIDE_LABEL, UNKNOWN_LABEL
 from operando.model.parameters import Parameters
-from operando.model.products.morphology import DIFFERENCE, Bore, Classes, Difference, Interface, Labels, PhaseVolumes
+from operando.model.products.morphology import (
+    DIFFERENCE,
+    Bore,
+    Difference,
+    Interface,
+    Labels,
+    Levels,
+    PhaseVolumes,
+)
 from operando.model.step import After, Before, Setting, step
 from operando.morphology.blocks import Grid, bin_array, grid_of, ranges, read_rows, rows_per_block
 from operando.morphology.edges import EdgeSums
@@ -30,12 +38,13 @@ class DifferenceParameters(Parameters):
 _DEFAULTS = DifferenceParameters()
 
 
-@step(version=1)
+@step(version=2)
 def difference(
     before: Before[Labels],
     after: After[Labels],
     bore: Bore,
-    classes: Classes,
+    before_levels: Before[Levels],
+    after_levels: After[Levels],
     before_volumes: Before[PhaseVolumes],
     after_volumes: After[PhaseVolumes],
     before_interface: Before[Interface] | None = None,
@@ -47,20 +56,22 @@ def difference(
 
     The net is the sum over voxels of the change of the anode's share, so that edges count with their partial
     volumes. Gain and loss count the voxels that changed, and half of what the partial volumes add to each. The
-    net's variance adds up: the class means (what both scans share moves both edges together; how far a mean
-    varies from scan to scan, and the floor of the threshold, moves each by itself), the motions (what they carry
-    over the border of the compared field), the noise of the edge voxels, and each scan's grey scale. Two scans
+    net's variance adds up: the class means (how far they vary in space moves both scans' edges together; how well
+    each scan's own mean is known, and the floor of the threshold, moves each by itself), the motions (what they carry
+    over the border of the compared field), the noise of the edge voxels, and, for means that a scan takes from the
+    series, its grey scale. Two scans
     at rest also show gain and loss, from noise and misplacement: the lower bounds allow for that much.
     """
     grid = grid_of(before, "label")
     roles = Roles.of(phases)
     sums = compare(before, after, grid, roles, len(phases), params.map_pixels)
     placements = [item["placement_std"].values.astype(float) for item in (before_volumes, after_volumes)]
-    variances = _variances(sums, classes, roles, placements)
+    levels = (before_levels, after_levels)
+    variances = _variances(sums, levels, roles, placements)
     net, std = sums.net, float(np.sqrt(sum(variances.values())))
     correction = (net - (sums.gained - sums.lost)) / 2
     gain, loss = sums.gained + correction, sums.lost - correction
-    false = false_change(sums, classes, roles, placements)
+    false = false_change(sums, levels, roles, placements)
     half, voxel = NORMAL_95 * std, grid.voxel_volume
     cavity = _cavity_change(before_interface, after_interface)
     area = Inside.of(bore, grid).area(grid)
@@ -183,44 +194,45 @@ def _slope(share: np.ndarray, common: np.ndarray, axis: int) -> np.ndarray:
     return result
 
 
-def _variances(sums: Sums, classes: Classes, roles: Roles, placements: list[np.ndarray]) -> dict[str, float]:
+def _variances(
+    sums: Sums, levels: tuple[Levels, Levels], roles: Roles, placements: list[np.ndarray]
+) -> dict[str, float]:
     """The net's variance by cause, voxels squared."""
     anode = roles.anode - 1
-    means = [edges.by_mean(classes)[anode] for edges in sums.edges]
-    floors = [edges.by_floor(classes)[anode] for edges in sums.edges]
-    noise = sum(edges.noise_variance(classes)[anode] for edges in sums.edges)
-    moved = sum(float(np.sum((slopes * std[:6]) ** 2)) for slopes, std in zip(sums.slopes, placements, strict=True))
-    mean = classes["mean"].values
-    scale = 0.0
-    for edges, std in zip(sums.edges, placements, strict=True):
-        scale += (edges.by_scale(mean)[anode] * std[6]) ** 2
-    own = [edges.by_mean(classes, "mean_drift")[anode] for edges in sums.edges]
+    pairs = list(zip(sums.edges, levels, strict=True))
+    means = [edges.by_mean(one)[anode] for edges, one in pairs]
+    own = [edges.by_mean(one, "mean_drift")[anode] for edges, one in pairs]
+    floors = [edges.by_floor(one)[anode] for edges, one in pairs]
     apart = sum(float(np.sum(drift**2)) + floor**2 for drift, floor in zip(own, floors, strict=True))
+    moved = sum(float(np.sum((slopes * std[:6]) ** 2)) for slopes, std in zip(sums.slopes, placements, strict=True))
+    scale = sum(
+        float((edges.by_scale(one)[anode] * std[6]) ** 2) for (edges, one), std in zip(pairs, placements, strict=True)
+    )
     return {
         "threshold": float(np.sum((means[1] - means[0]) ** 2)) + apart,
         "registration": moved,
-        "noise": float(noise),
-        "grey_scale": float(scale),
+        "noise": float(sum(edges.noise_variance(one)[anode] for edges, one in pairs)),
+        "grey_scale": scale,
     }
 
 
-def false_change(sums: Sums, classes: Classes, roles: Roles, placements: list[np.ndarray]) -> float:
+def false_change(sums: Sums, levels: tuple[Levels, Levels], roles: Roles, placements: list[np.ndarray]) -> float:
     """Gross gain (and as much loss) that noise and misplacement alone would show, voxels.
 
     An edge misplaced by a normally distributed d gains 0.4 std(d) on average; noise moves an edge by its
     standard deviation over the slope of the share, and the voxels between shares 0.4 and 0.6 tell area over slope.
     """
     anode = roles.anode - 1
-    mean = classes["mean"].values
     moved = sum(
         float(np.sum((0.4 * steep * std[:6]) ** 2)) for steep, std in zip(sums.steepness, placements, strict=True)
     )
     jitter = 0.0
-    for edges in sums.edges:
+    for edges, one in zip(sums.edges, levels, strict=True):
+        mean, noise = one["mean"].values, float(one["noise"])
         for dark in range(edges.phases):
             low, high = min(dark, anode), max(dark, anode)
             if dark != anode and np.isfinite(mean[[low, high]]).all():
-                jitter += 0.4 * edges.steep[low, high] / 0.2 * float(classes["noise"]) / (mean[high] - mean[low])
+                jitter += 0.4 * edges.steep[low, high] / 0.2 * noise / (mean[high] - mean[low])
     return float(np.sqrt(moved)) + jitter
 
 

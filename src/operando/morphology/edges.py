@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from operando.model.products.morphology import Classes
+from operando.model.products.morphology import Levels
 from operando.morphology.shares import EMPTY, FULL, decoded, known
 
 
@@ -35,9 +35,9 @@ class EdgeSums:
         middle = (bright > 0.4) & (bright < 0.6)
         self.steep += np.bincount(index[middle], minlength=size).reshape(shape)
 
-    def by_mean(self, classes: Classes, which: str = "mean_std") -> np.ndarray:
+    def by_mean(self, levels: Levels, which: str = "mean_std") -> np.ndarray:
         """Change of each phase's volume (voxels) for one standard deviation of each class mean: (phase, mean)."""
-        mean, std = classes["mean"].values, classes[which].values
+        mean, std = levels["mean"].values, levels[which].values
         result = np.zeros((self.phases, self.phases))
         for dark, bright in self._pairs(mean):
             contrast = mean[bright] - mean[dark]
@@ -47,23 +47,30 @@ class EdgeSums:
             result[dark] -= _placed(self.phases, dark, by_dark) + _placed(self.phases, bright, by_bright)
         return result
 
-    def by_scale(self, mean: np.ndarray) -> np.ndarray:
-        """Change of each phase's volume (voxels) for a grey scale that is wrong by its whole: (phase,)."""
+    def by_scale(self, levels: Levels) -> np.ndarray:
+        """Change of each phase's volume (voxels) for a grey scale that is wrong by its whole: (phase,).
+
+        Means that the scan shows itself move with its scale, so that they change nothing.
+        """
+        mean, taken = levels["mean"].values, ~levels["own"].values.astype(bool)
         result = np.zeros(self.phases)
         for dark, bright in self._pairs(mean):
-            change = self.bright[dark, bright] + self.count[dark, bright] * mean[dark] / (mean[bright] - mean[dark])
+            contrast = mean[bright] - mean[dark]
+            by_dark = (self.count[dark, bright] - self.bright[dark, bright]) * mean[dark] / contrast
+            by_bright = self.bright[dark, bright] * mean[bright] / contrast
+            change = by_dark * taken[dark] + by_bright * taken[bright]
             result[bright] += change
             result[dark] -= change
         return result
 
-    def by_floor(self, classes: Classes) -> np.ndarray:
+    def by_floor(self, levels: Levels) -> np.ndarray:
         """The same for the part of the thresholds' uncertainty that the means don't have: (phase,), voxels.
 
         A threshold moved by t (in units of the contrast) moves an edge by t over its slope; between shares 0.4
         and 0.6 lie count / 0.2 voxels per unit of share.
         """
-        mean, std = classes["mean"].values, classes["mean_std"].values
-        threshold_std = classes["threshold_std"].values
+        mean, std = levels["mean"].values, levels["mean_std"].values
+        threshold_std = levels["threshold_std"].values
         variance = np.zeros(self.phases)
         for dark, bright in self._pairs(mean):
             within = max(int(dark), 0)
@@ -73,10 +80,10 @@ class EdgeSums:
             variance[[dark, bright]] += change**2
         return np.sqrt(variance)
 
-    def noise_variance(self, classes: Classes) -> np.ndarray:
+    def noise_variance(self, levels: Levels) -> np.ndarray:
         """Variance of each phase's volume from the noise of its edge voxels: (phase,), voxels squared."""
-        mean = classes["mean"].values
-        per_voxel = float(classes["noise"]) ** 2 * float(classes["noise_correlation"])
+        mean = levels["mean"].values
+        per_voxel = float(levels["noise"]) ** 2 * float(levels["noise_correlation"])
         variance = np.zeros(self.phases)
         for dark, bright in self._pairs(mean):
             part = self.count[dark, bright] * per_voxel / (mean[bright] - mean[dark]) ** 2

@@ -1,5 +1,6 @@
 """The anode's surface towards the electrolyte, and what opened before it."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -7,12 +8,15 @@ from pydantic import Field
 
 from operando.model.constants import NORMAL_95
 from operando.model.parameters import Parameters
-from operando.model.products.morphology import INTERFACE, Bore, Classes, Interface, Labels, PhaseVolumes
-from operando.model.step import First, Setting, step
+from operando.model.products.morphology import INTERFACE, Bore, Interface, Labels, Levels, Motions
+from operando.model.products.tomography import Volume
+from operando.model.step import First, Own, Setting, step
 from operando.morphology.blocks import Grid, grid_of
-from operando.morphology.gaps import hidden_gap
+from operando.morphology.gap_fit import GapFit, fit_gap
+from operando.morphology.placement import Placement
+from operando.morphology.rim import SEEN, Opened, opened
 from operando.morphology.roles import Roles
-from operando.morphology.surface import Cavities, HeightMap, cavities, facing_of, height_map, main_body
+from operando.morphology.surface import HeightMap, counted_gap, facing_of, height_map, main_body
 from operando.morphology.triangles import contact, roughness, smooth_height
 
 
@@ -20,115 +24,184 @@ class InterfaceParameters(Parameters):
     """What counts as a gap."""
 
     smallest_gap_voxels: float = Field(
-        1.0, gt=0, le=20, description="a void thinner than this is not told from contact"
+        1.0, gt=0, le=20, description="in a label image, a void thinner than this is not told from contact"
     )
     smoothing_voxels: float = Field(
         1.0, ge=0, le=10, description="the surface is smoothed by this before its area is taken"
+    )
+    largest_misfit: float = Field(
+        0.12,
+        gt=0,
+        description="with larger residuals (over the contrast of electrolyte and void) no gap is measured",
     )
 
 
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=2)
+@step(version=3)
 def interface(
     labels: Labels,
+    volume: Volume,
     bore: Bore,
-    classes: Classes,
-    first: First[PhaseVolumes],
+    levels: Levels,
+    motions: Own[Motions] | None,
+    first: First[Labels],
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
     params: InterfaceParameters = _DEFAULTS,
 ) -> Interface:
     """Measure the anode's surface as a height map z(y, x), the gap before it, the area in contact and the cavities.
 
     Every column is walked from the electrolyte's side to the first voxel of the anode's main body (loose bright
-    particles are none of it). Which side that is follows from the first scan's centres of gravity. The contact
-    area is that of the triangles of the height map whose corners have no void before them; faces under an
-    overhang are not seen by it. The bounds of area and loss come from moving the smallest gap by half of itself,
-    those of the cavities from the class means, the noise and the thresholds. Where void and electrolyte differ by
-    less than an eighth of what the anode differs from both (a quarter, if the images have streaks), its edge's
-    tail hides thin gaps: then the bounds allow for a hidden gap everywhere, and a warning says so.
+    particles are none of it). Which side that is follows from the first scan. The gap is fitted to the grey values of
+    each column (see ``gap_fit``): thresholds would lose it in the tail of the dense anode. A gap is open where it is
+    seen, and on its rim, where it is too thin to be seen and is taken to taper out as it did before. The contact area
+    is that of the height map's triangles without an open gap; faces under an overhang are not seen by it.
+    The bounds hold the uncertainty of the point spread and of the void's grey value, and the rim. Where residuals are
+    large beside the contrast of void and electrolyte nothing is said of gaps. A label image is counted as it is.
     """
     grid = grid_of(labels, "label")
     roles = Roles.of(phases)
-    facing = facing_of(first["centroid"].values, roles)
+    facing = facing_of(first, roles)
     if facing == 0:
-        return _nothing(grid)
-    body = main_body(labels, grid, roles)
-    surface = height_map(labels, roles, facing, body)
+        return _nothing(grid, _NO_SURFACE)
+    surface = height_map(labels, roles, facing, main_body(labels, grid, roles))
     if not np.isfinite(surface.height).any():
-        return _nothing(grid)
-    return _pack(surface, cavities(labels, roles, surface, body), grid, classes, roles, params)
+        return _nothing(grid, _NO_SURFACE)
+    place = Placement.of(bore, motions, grid)
+    wall = min(2.0 * float(levels["blur"]), 4.0 * float(grid.spacing[1]))
+    fit = fit_gap(volume, surface.height, facing, levels, roles, place, wall)
+    gaps = _counted(surface, params) if fit is None else _fitted(fit, params)
+    return _pack(surface, gaps, labels, grid, roles, params)
+
+
+@dataclass(frozen=True)
+class _Gaps:
+    """What is taken as open (None: not to be told) and the other ways it may be, voxels."""
+
+    best: Opened | None
+    others: tuple[Opened, ...]
+    warnings: list[str]
+
+
+def _counted(surface: HeightMap, params: InterfaceParameters) -> _Gaps:
+    """Gaps of a label image, bounded by moving the smallest gap by half of itself."""
+    maps = []
+    for factor in (1.0, 0.5, 1.5):
+        seen = np.nan_to_num(surface.gap) >= factor * params.smallest_gap_voxels
+        maps.append(Opened(seen, np.zeros_like(seen), np.where(seen, surface.gap, 0.0)))
+    return _Gaps(maps[0], tuple(maps[1:]), [])
+
+
+def _fitted(fit: GapFit, params: InterfaceParameters) -> _Gaps:
+    if fit.misfit > params.largest_misfit:
+        sentence = (
+            f"beside the anode grey values deviate by {fit.misfit:.2g} of what void and electrolyte differ, "
+            "so that gaps can't be measured"
+        )
+        return _Gaps(None, (), [sentence])
+    return _Gaps(opened(fit.gap), tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark)), [])
 
 
 def _pack(
-    surface: HeightMap,
-    found: Cavities | None,
-    grid: Grid,
-    classes: Classes,
-    roles: Roles,
-    params: InterfaceParameters,
+    surface: HeightMap, gaps: _Gaps, labels: Labels, grid: Grid, roles: Roles, params: InterfaceParameters
 ) -> Interface:
-    pixel = grid.spacing[1:]
     height = grid.origin[0] + surface.height * grid.spacing[0]
-    gap = surface.gap * grid.spacing[0]
-    limit = params.smallest_gap_voxels * grid.spacing[0]
+    known = np.isfinite(surface.height)
+    pixel = grid.spacing[1:]
     smooth = smooth_height(height, params.smoothing_voxels)
-    areas = np.array([contact(smooth, gap, limit * factor, pixel) for factor in (1.0, 0.5, 1.5)])
-    area, loss = areas[:, 0], 1 - areas[:, 0] / areas[:, 1]
-    noise = _area_noise(height, smooth, areas[0, 1])
     rough = roughness(height, pixel)
-    volume, half = _cavity_volume(found, grid, classes, roles)
-    hidden = hidden_gap(classes, roles, float(grid.spacing[0]))
+    values = {"roughness": rough[0], "roughness_low": rough[1], "roughness_high": rough[2]}
+    gap = np.full(height.shape, np.nan)
+    number = np.zeros(height.shape, np.int32)
+    if gaps.best is not None:
+        gap = np.where(known, gaps.best.gap * grid.spacing[0], np.nan)
+        number = _numbered(gaps.best.everywhere & known)
+        values |= _contact(gaps.best, gaps.others, height, smooth, pixel)
+        values |= _cavity(gaps.best, gaps.others, grid)
+        values["cavity_counted"] = counted_gap(labels, roles, surface, gaps.best) * grid.voxel_volume
+    else:
+        values |= _unknown(("contact_area", "contact_loss", "cavity_volume")) | {"cavity_counted": float("nan")}
     return INTERFACE.new(
         coords=_coordinates(grid),
-        attrs={"warnings": _hidden_sentences(hidden)},
+        attrs={"warnings": gaps.warnings},
         height=height.astype(np.float32),
         gap=gap.astype(np.float32),
-        contact_area=area[0],
-        contact_area_low=0.0 if hidden else area.min() - noise,
-        contact_area_high=area.max() + noise,
-        contact_loss=loss[0],
-        contact_loss_low=max(loss.min(), 0.0),
-        contact_loss_high=1.0 if hidden else min(loss.max(), 1.0),
-        cavity_volume=volume,
-        cavity_volume_low=max(volume - half, 0.0),
-        cavity_volume_high=volume + half + hidden * float(areas[0, 1]),
-        roughness=rough[0],
-        roughness_low=rough[1],
-        roughness_high=rough[2],
+        cavity=number,
         facing=surface.facing,
+        unknown_share=_unknown_share(labels, known),
+        **values,
     )
 
 
-def _hidden_sentences(hidden: float) -> list[str]:
-    if not hidden:
-        return []
-    return [
-        f"void and electrolyte differ little beside the bright anode, so that gaps below {hidden:.1f} um may be hidden"
-    ]
+def _numbered(mask: np.ndarray) -> np.ndarray:
+    """Connected open places, numbered from 1 (y, x)."""
+    from scipy import ndimage
+
+    return np.asarray(ndimage.label(mask)[0], np.int32)
+
+
+def _unknown_share(labels: Labels, known: np.ndarray) -> float:
+    """Share of the bore's columns whose surface is not known."""
+    middle = labels["label"].isel(z=labels.sizes["z"] // 2).values
+    inside = middle != 0
+    return float(np.mean(~known[inside])) if inside.any() else 1.0
+
+
+def _contact(
+    best: Opened, others: tuple[Opened, ...], height: np.ndarray, smooth: np.ndarray, pixel: np.ndarray
+) -> dict[str, float]:
+    """Contact area and loss with their bounds: half of the rim, and what the other fits say, each normal."""
+
+    def areas(open_: np.ndarray) -> tuple[float, float]:
+        return contact(smooth, open_.astype(float), 0.5, pixel)
+
+    touching, whole = areas(best.everywhere)
+    rim = (areas(best.seen)[0] - touching) / 2
+    away = _spread([areas(other.everywhere)[0] - touching for other in others])
+    half = NORMAL_95 * float(np.hypot(rim, away))
+    area_half = half + _area_noise(height, smooth, whole)
+    loss = 1 - touching / whole if whole else float("nan")
+    return {
+        "contact_area": touching,
+        "contact_area_low": max(touching - area_half, 0.0),
+        "contact_area_high": min(touching + area_half, whole * 1.01),
+        "contact_loss": loss,
+        "contact_loss_low": max(loss - half / whole, 0.0),
+        "contact_loss_high": min(loss + half / whole, 1.0),
+    }
+
+
+def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid) -> dict[str, float]:
+    """Volume of the open gaps with its bounds, µm³."""
+    volume = float(best.gap.sum())
+    rim = float(best.gap[best.rim].sum()) / 2
+    away = _spread([float(other.gap.sum()) - volume for other in others])
+    half = NORMAL_95 * float(np.sqrt(rim**2 + away**2 + (0.01 * volume) ** 2))
+    voxel = grid.voxel_volume
+    return {
+        "cavity_volume": volume * voxel,
+        "cavity_volume_low": max(volume - half, 0.0) * voxel,
+        "cavity_volume_high": (volume + half) * voxel,
+    }
+
+
+def _spread(changes: list[float]) -> float:
+    """One standard deviation from the changes by (narrower, wider) point spread and by a darker void."""
+    if len(changes) < 2:
+        return 0.0
+    return float(np.hypot((changes[1] - changes[0]) / 2, changes[2] if len(changes) > 2 else 0.0))
+
+
+def smallest_gap_um(voxel: float) -> float:
+    """A gap thinner than this is not told from contact, µm."""
+    return SEEN * voxel
 
 
 def _area_noise(height: np.ndarray, smooth: np.ndarray, area: float) -> float:
-    """How much the smoothing decides the area: a tenth of what it takes away, µm²."""
+    """What smoothing and the border decide of the area: 0.5 %, and 2 % for each µm of what was smoothed away, µm²."""
     rough = np.nanstd(height - smooth)
-    return float(0.02 * area * min(rough, 1.0)) if np.isfinite(rough) else 0.0
-
-
-def _cavity_volume(found: Cavities | None, grid: Grid, classes: Classes, roles: Roles) -> tuple[float, float]:
-    """Volume of the void touching the surface and the half-width of its 95 % interval, µm³."""
-    if found is None or roles.void is None:
-        return float("nan"), float("nan")
-    voxels = max(float(found.volume.sum()), 0.0)
-    contrast = float(classes["mean"].values[roles.void] - classes["mean"].values[roles.void - 1])
-    blur = float(classes["blur"]) / float(grid.spacing.min())
-    thickness = np.sqrt(2 * np.pi) * max(blur, 0.4)
-    shift = thickness * float(classes["threshold_std"].values[roles.void - 1]) / contrast
-    faces = float(np.sum((36 * np.pi) ** (1 / 3) * np.maximum(found.volume, 0) ** (2 / 3)))
-    area = max(faces, 2.0 * float(found.touch.sum()))
-    noise2 = area * thickness * (float(classes["noise"]) / contrast) ** 2 * float(classes["noise_correlation"])
-    half = NORMAL_95 * np.sqrt((area * shift) ** 2 + noise2) if voxels else 0.0
-    return voxels * grid.voxel_volume, float(half) * grid.voxel_volume
+    return float(area * (0.005 + 0.02 * min(rough, 1.0))) if np.isfinite(rough) else 0.0
 
 
 def _coordinates(grid: Grid) -> dict[str, tuple[str, np.ndarray, str]]:
@@ -136,15 +209,23 @@ def _coordinates(grid: Grid) -> dict[str, tuple[str, np.ndarray, str]]:
     return {"y_map": ("y_map", axes["y"], "um"), "x_map": ("x_map", axes["x"], "um")}
 
 
-def _nothing(grid: Grid) -> Interface:
-    nan = float("nan")
+def _unknown(names: tuple[str, ...]) -> dict[str, float]:
+    return {f"{name}{suffix}": float("nan") for name in names for suffix in ("", "_low", "_high")}
+
+
+_NO_SURFACE = "anode and electrolyte were not both seen, so that there is no surface between them to measure"
+
+
+def _nothing(grid: Grid, sentence: str) -> Interface:
     empty = np.full(grid.shape[1:], np.nan, np.float32)
-    bounds = {
-        f"{name}{suffix}": nan
-        for name in ("contact_area", "contact_loss", "cavity_volume", "roughness")
-        for suffix in ("", "_low", "_high")
-    }
-    sentence = "anode and electrolyte were not both seen, so that there is no surface between them to measure"
     return INTERFACE.new(
-        coords=_coordinates(grid), attrs={"warnings": [sentence]}, height=empty, gap=empty.copy(), facing=0, **bounds
+        coords=_coordinates(grid),
+        attrs={"warnings": [sentence]},
+        height=empty,
+        gap=empty.copy(),
+        cavity=np.zeros(grid.shape[1:], np.int32),
+        facing=0,
+        unknown_share=1.0,
+        cavity_counted=float("nan"),
+        **_unknown(("contact_area", "contact_loss", "cavity_volume", "roughness")),
     )

@@ -8,11 +8,18 @@ from pydantic import Field
 
 from operando.model.constants import NORMAL_95, OUTSIDE_LABEL, UNKNOWN_LABEL
 from operando.model.parameters import Parameters
-from operando.model.products.morphology import PHASE_VOLUMES, Bore, Classes, Labels, Motions, PhaseVolumes
+from operando.model.products.morphology import (
+    PHASE_VOLUMES,
+    Bore,
+    Interface,
+    Labels,
+    Levels,
+    Motions,
+    PhaseVolumes,
+)
 from operando.model.step import Own, Setting, step
 from operando.morphology.blocks import Grid, grid_of, ranges, read_rows, rows_per_block
 from operando.morphology.edges import EdgeSums
-from operando.morphology.gaps import hidden_gap
 from operando.morphology.inside import Inside
 from operando.morphology.placement import Placement
 from operando.morphology.roles import Roles
@@ -30,20 +37,22 @@ class PhaseVolumesParameters(Parameters):
 _DEFAULTS = PhaseVolumesParameters()
 
 
-@step(version=2)
+@step(version=3)
 def phase_volumes(
     labels: Labels,
     bore: Bore,
-    classes: Classes,
+    levels: Levels,
     motions: Own[Motions] | None = None,
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
+    interface: Interface | None = None,
     params: PhaseVolumesParameters = _DEFAULTS,
 ) -> PhaseVolumes:
     """Add up each phase inside the bore and the scan's own field of view, partial volumes as parts.
 
-    The 95 % interval holds the uncertainty of the class means (edges move by it), of the bore's radius, the noise of
-    the edge voxels, and gaps beside the anode that can't be seen (see ``gaps``). Unknown voxels inside the bore are
-    counted apart, as no phase.
+    The void between anode and electrolyte is taken from the interface, where it is fitted; what the labels show of it
+    goes to the electrolyte. The 95 % interval holds the uncertainty of the class means (edges move by it), of the
+    bore's radius, the noise of the edge voxels, and that of the fitted gap; where gaps can't be measured, one that may
+    be hidden everywhere. Unknown voxels inside the bore are counted apart, as no phase.
     """
     grid = grid_of(labels, "label")
     place = Placement.of(bore, motions, grid)
@@ -53,9 +62,10 @@ def phase_volumes(
     in_view = rows_in_view(grid.shape[0], float(place.motion.translation[0] / grid.spacing[0]))
     sums.untrusted[~in_view] = 0
     sums.inside[~in_view] = 0
-    std = _deviation(sums, classes, bore) * voxel
+    std = _deviation(sums, levels, bore) * voxel
     centroid = grid.origin + grid.spacing * (sums.moment / np.where(sums.volume > 0, sums.volume, np.nan)[:, None])
-    hidden = _hidden(bore, classes, grid, phases)
+    volume = volume + _fitted_gap(interface, phases)
+    away = _gap_bounds(interface, bore, levels, grid, phases)
     untrusted = float(sums.untrusted.sum() * voxel)
     slack = NORMAL_95 * voxel * np.sqrt(max(float(sums.untrusted.sum()), 0.0))
     inside = float(sums.inside.sum())
@@ -63,8 +73,8 @@ def phase_volumes(
         coords={"phase": list(phases), "axis": ["z", "y", "x"], "edge": ["first", "last"]},
         attrs={"warnings": _warnings(sums, inside)},
         volume=volume,
-        volume_low=volume - NORMAL_95 * std - hidden[0],
-        volume_high=volume + NORMAL_95 * std + hidden[1],
+        volume_low=volume - np.hypot(NORMAL_95 * std, away[0]),
+        volume_high=volume + np.hypot(NORMAL_95 * std, away[1]),
         untrusted_volume=untrusted,
         untrusted_volume_low=max(untrusted - slack, 0.0),
         untrusted_volume_high=untrusted + slack,
@@ -107,14 +117,34 @@ def _add_up(labels: Labels, grid: Grid, phases: int) -> _Sums:
     return sums
 
 
-def _hidden(bore: Bore, classes: Classes, grid: Grid, phases: tuple[str, ...]) -> np.ndarray:
-    """What each phase may hold less and more (2, phase), µm³, if thin gaps beside the anode can't be seen."""
-    roles = Roles.of(phases)
-    result = np.zeros((2, len(phases)))
-    if roles.void is not None and roles.electrolyte is not None:
-        thickness = hidden_gap(classes, roles, float(grid.spacing[0]))
-        area = Inside.of(bore, grid).area(grid) if thickness else 0.0
-        result[0, roles.electrolyte - 1] = result[1, roles.void - 1] = thickness * area
+def _fitted_gap(interface: Interface | None, phases: tuple[str, ...]) -> np.ndarray:
+    """What the fit of the gap adds to each phase beyond what the labels show, µm³ (phase,)."""
+    roles, result = Roles.of(phases), np.zeros(len(phases))
+    if interface is None or roles.void is None or roles.electrolyte is None:
+        return result
+    more = float(interface["cavity_volume"]) - float(interface["cavity_counted"])
+    if np.isfinite(more):
+        result[roles.void - 1], result[roles.electrolyte - 1] = more, -more
+    return result
+
+
+def _gap_bounds(
+    interface: Interface | None, bore: Bore, levels: Levels, grid: Grid, phases: tuple[str, ...]
+) -> np.ndarray:
+    """How much less and more (2, phase) each phase may be because of the gap before the anode, µm³.
+
+    Where it could not be measured, a gap as wide as twice the edge's tail may be hidden everywhere.
+    """
+    roles, result = Roles.of(phases), np.zeros((2, len(phases)))
+    if interface is None or roles.void is None or roles.electrolyte is None or int(interface["facing"]) == 0:
+        return result
+    volume, low, high = (float(interface[f"cavity_volume{side}"]) for side in ("", "_low", "_high"))
+    less, more = volume - low, high - volume
+    if not np.isfinite(volume):
+        hidden = 2 * (2 * float(levels["blur"]) + float(grid.spacing[0]))
+        less, more = 0.0, hidden * Inside.of(bore, grid).area(grid)
+    result[:, roles.void - 1] = less, more
+    result[:, roles.electrolyte - 1] = more, less
     return result
 
 
@@ -141,10 +171,10 @@ def own_field(rows: np.ndarray, shift: float) -> np.ndarray:
     return np.asarray(rows[:, near] * abs(shift) + rows[:, far] * part)
 
 
-def _deviation(sums: _Sums, classes: Classes, bore: Bore) -> np.ndarray:
+def _deviation(sums: _Sums, levels: Levels, bore: Bore) -> np.ndarray:
     """Standard deviation of each phase's volume, in voxels."""
-    from_means = sums.edges.by_mean(classes)
-    variance = (from_means**2).sum(axis=1) + sums.edges.by_floor(classes) ** 2 + sums.edges.noise_variance(classes)
+    from_means = sums.edges.by_mean(levels)
+    variance = (from_means**2).sum(axis=1) + sums.edges.by_floor(levels) ** 2 + sums.edges.noise_variance(levels)
     radius = float(bore["radius"])
     if np.isfinite(radius):
         variance += (sums.volume * 2 * float(bore["radius_std"]) / radius) ** 2

@@ -13,6 +13,7 @@ from operando.model.products.tomography import Volume
 from operando.model.step import First, step
 from operando.morphology.alignment import Alignment, Settings, align, lever
 from operando.morphology.blocks import Grid, binned, binned_grid, binning_for, grid_of
+from operando.morphology.bulk_scale import bulk_scale, near_brightest
 from operando.morphology.inside import Inside
 from operando.morphology.rigid import Rigid
 
@@ -41,14 +42,15 @@ class RegisterParameters(Parameters):
 _DEFAULTS = RegisterParameters()
 
 
-@step(version=1)
+@step(version=2)
 def register(volume: Volume, first: First[Volume], bore: Bore, params: RegisterParameters = _DEFAULTS) -> Motion:
     """Solve the rigid motion of the cell since the first scan, on parts that don't react.
 
     Both scans are binned to a size that fits in memory, then aligned coarse to fine with weights against
     parts that changed. Outside the bore each row's mean at each radius is taken away, for what an opaque anode casts
-    there moves with it. The grey scale that brings this scan's mu to the first scan's is solved too. The standard
-    deviations come from how much separate regions disagree. A direction that the image does not fix (along and about
+    there moves with it. The grey scale that brings this scan's mu to the first scan's is that of the electrolyte away
+    from the anode; without a tube, or with too little electrolyte, that of the aligned parts. The standard deviations
+    come from how much separate regions disagree. A direction that the image does not fix (along and about
     a smooth tube) stays at zero, with the standard deviation of what it may have moved. The first scan's motion is
     zero. Without a tube the whole field is used.
     """
@@ -71,6 +73,7 @@ def register(volume: Volume, first: First[Volume], bore: Bore, params: RegisterP
     else:
         found = _solve(fixed, moving, usable, coarse, inside, params)
         warnings += sentences(found, coarse)
+        found = _scaled(found, fixed, moving, coarse, inside, params)
     after = correlation(fixed, moving, usable, coarse, found.motion)
     return _pack(found, grid, before, after, warnings)
 
@@ -87,6 +90,24 @@ def _solve(
     for _ in range(2):
         found = align(plain, without_rings(moving, grid, inside.moved(found.motion)), usable, grid, settings)
     return _with_prior(found, grid, params)
+
+
+def _scaled(
+    found: Alignment, fixed: np.ndarray, moving: np.ndarray, grid: Grid, inside: Inside, params: RegisterParameters
+) -> Alignment:
+    """With the grey scale of the electrolyte away from the anode, where there is a tube and enough of it.
+
+    A tenth of what the tube says otherwise joins the standard deviation.
+    """
+    if not inside.has_tube or params.region == "everything":
+        return found
+    bulk = bulk_scale(fixed, moving, grid, inside, found.motion, params.margin_um)
+    if bulk is None:
+        return found
+    covariance = found.covariance.copy()
+    covariance[6] = covariance[:, 6] = 0.0
+    covariance[6, 6] = bulk.std**2 + (0.1 * (found.scale - bulk.value)) ** 2
+    return replace(found, scale=bulk.value, covariance=covariance)
 
 
 def _with_prior(found: Alignment, grid: Grid, params: RegisterParameters) -> Alignment:
@@ -170,21 +191,6 @@ def steady_rows(fixed: np.ndarray, moving: np.ndarray, in_bore: np.ndarray, marg
     slope = np.abs(np.gradient(means, axis=1)).max(axis=0)
     changing = (slope > 0.01 * span) | (np.abs(means[1] - means[0]) > 0.04 * span)
     return ~ndimage.binary_dilation(changing, iterations=margin)
-
-
-def near_brightest(fixed: np.ndarray, in_bore: np.ndarray, grid: Grid, margin_um: float) -> np.ndarray:
-    """Voxels of the bore within ``margin_um`` of its brightest phase (the upper of three Otsu classes)."""
-    from scipy import ndimage
-    from skimage.filters import threshold_multiotsu
-
-    values = fixed[in_bore]
-    sample = values[:: max(1, len(values) // 500_000)]
-    if sample.size < 100 or np.ptp(sample) == 0:
-        return np.zeros_like(in_bore)
-    threshold = threshold_multiotsu(sample, classes=3, nbins=128)[-1]
-    bright = ndimage.binary_opening(in_bore & (fixed > threshold), iterations=1)
-    distance = ndimage.distance_transform_edt(~bright, sampling=grid.spacing) if bright.any() else np.inf
-    return in_bore & (distance <= margin_um)
 
 
 def correlation(fixed: np.ndarray, moving: np.ndarray, usable: np.ndarray, grid: Grid, motion: Rigid) -> float:

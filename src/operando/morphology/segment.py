@@ -8,7 +8,7 @@ from pydantic import Field
 from operando.model.constants import OUTSIDE_LABEL, UNKNOWN_LABEL
 from operando.model.errors import OperandoError
 from operando.model.parameters import Parameters
-from operando.model.products.morphology import LABELS, Bore, Classes, Labels, Motions
+from operando.model.products.morphology import LABELS, Bore, Labels, Levels, Motions
 from operando.model.products.tomography import Trust, Volume
 from operando.model.step import Cut, Own, Setting, step
 from operando.morphology.blocks import Grid, grid_of
@@ -48,17 +48,19 @@ class SegmentParameters(Parameters):
 _DEFAULTS = SegmentParameters()
 
 
-@step(version=1, cut=Cut(halo=HALO, working_bytes=40))
+@step(version=2, cut=Cut(halo=HALO, working_bytes=40))
 def segment(
     volume: Volume,
     bore: Bore,
-    classes: Classes,
+    levels: Levels,
     motions: Own[Motions] | None = None,
     trust: Trust | None = None,
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
     params: SegmentParameters = _DEFAULTS,
 ) -> Labels:
     """Segment a scan in the first scan's frame: 1… the phases in the configured order, 0 outside, 255 unknown.
+
+    Thresholds lie half-way between the means that the phases have in this scan.
 
     The scan is interpolated once (Keys' cubic convolution, https://doi.org/10.1109/TASSP.1981.1163711), or
     not at all where it did not move. Thresholds on a slightly smoothed image are followed by a few rounds of a
@@ -71,12 +73,12 @@ def segment(
     """
     grid = grid_of(volume, "mu")
     place = Placement.of(bore, motions, grid)
-    blur = float(classes["blur"]) / float(grid.spacing.min())
+    blur = float(levels["blur"]) / float(grid.spacing.min())
     wall = (params.wall_voxels if params.wall_voxels is not None else min(2.0 * blur, 4.0)) * float(grid.spacing[1])
     _check_reach(volume, grid, place)
     grey = placed(volume, grid, place, wall)
-    mean = np.asarray(classes["mean"].values, float)
-    noise = float(classes["noise"])
+    mean = np.asarray(levels["mean"].values, float)
+    noise = float(levels["noise"])
     smoothing = params.smoothing if params.smoothing is not None else automatic_smoothing(mean, noise)
     unknown = np.isnan(grey) | _untrusted(trust, grid, place)
     label = first_labels(grey, unknown, mean, smoothing)
@@ -85,7 +87,7 @@ def segment(
     label = without_false_middle(grey, label, mean, edge + 1 if edge else 0)
     outside = _outside(bore, grid, place)
     label[outside] = OUTSIDE_LABEL
-    wide = np.asarray(classes["width"].values, float) > 1.5 * noise
+    wide = np.asarray(levels["width"].values, float) > 1.5 * noise
     other, share = partial_volumes(grey, label, mean, wide, edge)
     return LABELS.new(
         coords={"z": volume["z"].values, "y": volume["y"].values, "x": volume["x"].values},

@@ -1,4 +1,4 @@
-"""The anode's surface as a height map, and the cavities before it, block by block from labels."""
+"""The anode's surface as a height map, and what the labels show before it, block by block from labels."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ import numpy as np
 from operando.model.products.morphology import Labels
 from operando.morphology.blocks import Grid, grid_of, ranges, read_rows, rows_per_block
 from operando.morphology.components import Components, connected
+from operando.morphology.rim import Opened
 from operando.morphology.roles import Roles
 from operando.morphology.shares import phase_share
 
-_REACH = 4
 NAMES = ("label", "other", "share")
 
 
@@ -23,23 +23,26 @@ class HeightMap:
     facing: int
 
 
-@dataclass(frozen=True)
-class Cavities:
-    """The void before the surface, one row a cavity: volume in voxels, centroid in voxels, faces shared with it."""
+def facing_of(first: Labels, roles: Roles, rows: int = 48) -> int:
+    """Where the anode's surface looks: 1 growing z, -1 falling z, 0 unknown; from evenly spread rows of the first scan.
 
-    volume: np.ndarray
-    centroid: np.ndarray
-    touch: np.ndarray
-    number: np.ndarray
-    parts: Components
-
-
-def facing_of(centroid: np.ndarray, roles: Roles) -> int:
-    """Where the anode's surface looks, from centroids (phase, axis): 1 growing z, -1 falling z, 0 unknown."""
+    An anode that few rows show (the rest is opaque) is looked for in ever more rows.
+    """
     if roles.electrolyte is None:
         return 0
-    step = centroid[roles.electrolyte - 1, 0] - centroid[roles.anode - 1, 0]
-    return int(np.sign(step)) if np.isfinite(step) else 0
+    total = first.sizes["z"]
+    while True:
+        chosen = np.unique(np.linspace(0, total - 1, min(rows, total)).round().astype(int))
+        counts = np.zeros((2, len(chosen)))
+        for i, row in enumerate(chosen):
+            plane = read_rows(first["label"], int(row), int(row) + 1)
+            counts[:, i] = [np.sum(plane == roles.anode), np.sum(plane == roles.electrolyte)]
+        if counts.sum(axis=1).all():
+            anode, electrolyte = (counts * chosen).sum(axis=1) / counts.sum(axis=1)
+            return int(np.sign(electrolyte - anode))
+        if rows >= total:
+            return 0
+        rows *= 4
 
 
 def main_body(labels: Labels, grid: Grid, roles: Roles, smallest_share: float = 0.05) -> tuple[Components, np.ndarray]:
@@ -76,47 +79,16 @@ def height_map(labels: Labels, roles: Roles, facing: int, body: tuple[Components
     return HeightMap(height, gap, facing)
 
 
-def cavities(labels: Labels, roles: Roles, surface: HeightMap, body: tuple[Components, np.ndarray]) -> Cavities | None:
-    """The connected parts of the void that lie before the anode's surface; ``None`` without a void phase."""
-    from operando.morphology._surface_kernels import cavity_sums
-
-    if roles.void is None or surface.facing == 0:
-        return None
+def counted_gap(labels: Labels, roles: Roles, surface: HeightMap, gaps: Opened) -> float:
+    """Voxels of void that the labels show in the open gaps, partial volumes as parts."""
+    if roles.void is None:
+        return 0.0
+    total = 0.0
     grid = grid_of(labels, "label")
-
-    def mask(start: int, stop: int) -> np.ndarray:
-        return read_rows(labels["label"], start, stop) == roles.void
-
-    parts = connected(mask, grid.shape[0], body[0].length)
-    volume, touch = np.zeros(len(parts.size)), np.zeros(len(parts.size), np.int64)
-    moment = np.zeros((len(parts.size), 3))
-    for start, stop in ranges(grid.shape[0], parts.length):
-        low, high = max(start - _REACH, 0), min(stop + _REACH, grid.shape[0])
-        label, other, share = (read_rows(labels[name], low, high) for name in NAMES)
-        main = body[1][body[0].rows(low, high)]
-        cavity_sums(
-            label,
-            other,
-            share,
-            parts.rows(low, high),
-            start - low,
-            stop - low,
-            low,
-            surface.height,
-            surface.facing,
-            roles.void,
-            _REACH,
-            volume,
-            moment,
-            touch,
-            main,
-        )
-    number = np.flatnonzero(touch > 0)
-    centroid = moment[number] / np.where(volume[number] > 0, volume[number], np.nan)[:, None]
-    return Cavities(volume[number], centroid, touch[number], number, parts)
-
-
-def anode_share(labels: Labels, start: int, stop: int, roles: Roles) -> np.ndarray:
-    """Share of the anode in rows start…stop, float32."""
-    label, other, share = (read_rows(labels[name], start, stop) for name in NAMES)
-    return phase_share(label, other, share, roles.anode)
+    for start, stop in ranges(grid.shape[0], rows_per_block(grid.shape, 16)):
+        label, other, share = (read_rows(labels[name], start, stop) for name in NAMES)
+        beyond = surface.facing * (np.arange(start, stop)[:, None, None] - surface.height)
+        inside = gaps.everywhere & (beyond > -1.0) & (beyond < gaps.gap + 1.5)
+        if inside.any():
+            total += float(phase_share(label, other, share, roles.void)[inside].sum(dtype=float))
+    return total

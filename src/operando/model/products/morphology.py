@@ -59,19 +59,24 @@ HISTOGRAM = Contract(
     frame="scan",
 )
 
-CLASSES = Contract(
-    "classes",
-    "the grey classes shared by the whole series",
-    {
-        "mean": Variable(("phase",), "1/cm", "attenuation of each class", "std"),
-        "mean_drift": Variable(("phase",), "1/cm", "how far a mean varies at one place from scan to scan"),
-        "width": Variable(("phase",), "1/cm", "standard deviation of the voxels of a class"),
-        "threshold": Variable(("boundary",), "1/cm", "between neighbouring classes", "std"),
-        "blur": Variable((), "um", "standard deviation of the point spread at edges; zero in a label image"),
-        "streaks": Variable((), "1", "share of the edge voxels that are darker than any phase can be"),
-        "noise": Variable((), "1/cm", "standard deviation of a voxel"),
-        "noise_correlation": Variable((), "1", "variance of a sum over many voxels, over that of independent ones"),
-    },
+_CLASS_VARIABLES = {
+    "mean": Variable(("phase",), "1/cm", "attenuation of each class", "std"),
+    "mean_drift": Variable(("phase",), "1/cm", "how far a mean varies at one place from scan to scan"),
+    "width": Variable(("phase",), "1/cm", "standard deviation of the voxels of a class"),
+    "threshold": Variable(("boundary",), "1/cm", "between neighbouring classes", "std"),
+    "blur": Variable((), "um", "standard deviation of the point spread at edges; zero in a label image"),
+    "streaks": Variable((), "1", "share of the edge voxels that are darker than any phase can be"),
+    "noise": Variable((), "1/cm", "standard deviation of a voxel"),
+    "noise_correlation": Variable((), "1", "variance of a sum over many voxels, over that of independent ones"),
+}
+
+CLASSES = Contract("classes", "the grey classes shared by the whole series", _CLASS_VARIABLES)
+
+LEVELS = Contract(
+    "levels",
+    "the grey classes as one scan shows them: a phase whose composition changes changes its attenuation",
+    _CLASS_VARIABLES | {"own": Variable(("phase",), "1", "whether this scan shows enough of the class to say so")},
+    frame="scan",
 )
 
 LABELS = Contract(
@@ -107,10 +112,15 @@ INTERFACE = Contract(
     "the anode's surface towards the electrolyte as a height map, and the gap before it",
     {
         "height": Variable(("y_map", "x_map"), "um", "of the anode's surface along z; NaN where unknown"),
-        "gap": Variable(("y_map", "x_map"), "um", "thickness of the void between anode and electrolyte"),
+        "gap": Variable(("y_map", "x_map"), "um", "thickness of the void between anode and electrolyte; 0 in contact"),
+        "cavity": Variable(
+            ("y_map", "x_map"), "1", "number of the cavity before the surface; 0 in contact", optional=True
+        ),
         "contact_area": Variable((), "um2", "triangulated anode | electrolyte surface without void between", "bounds"),
         "contact_loss": Variable((), "1", "share of the surface with void before it", "bounds"),
-        "cavity_volume": Variable((), "um3", "void touching the anode's surface", "bounds"),
+        "cavity_volume": Variable((), "um3", "void between the anode's surface and the electrolyte", "bounds"),
+        "cavity_counted": Variable((), "um3", "what the labels show of it", optional=True),
+        "unknown_share": Variable((), "1", "of the bore's columns, where the surface is not known", optional=True),
         "roughness": Variable((), "um", "root mean square of the height about its plane", "bounds"),
         "facing": Variable((), "1", "1 if the surface faces growing z, -1 if it faces falling z, 0 if unknown"),
     },
@@ -162,6 +172,7 @@ Motions = Annotated[xr.Dataset, MOTIONS]
 Bore = Annotated[xr.Dataset, BORE]
 Histogram = Annotated[xr.Dataset, HISTOGRAM]
 Classes = Annotated[xr.Dataset, CLASSES]
+Levels = Annotated[xr.Dataset, LEVELS]
 Labels = Annotated[xr.Dataset, LABELS]
 PhaseVolumes = Annotated[xr.Dataset, PHASE_VOLUMES]
 Interface = Annotated[xr.Dataset, INTERFACE]

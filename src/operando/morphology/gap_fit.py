@@ -1,0 +1,136 @@
+"""How wide the void between anode and electrolyte is, from the blurred step anode | void | electrolyte.
+
+Thresholds fail beside an anode that is ten times denser than the electrolyte: the tail of its edge is brighter than
+the void, and fills gaps of several voxels. Here the whole profile of each column is fitted,
+
+    grey(u) = void + (anode - void) F((s - u) / w) + (electrolyte - void) F((u - s - gap) / w)
+
+with F the normal distribution, u the distance from the surface as first seen, s its correction and w the width of
+the point spread as the anode's side of the edge shows it, where no gap is felt. A gap thinner than the point spread
+only narrows the edge, so that it is not told from contact; see ``rim`` for what becomes of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from operando.model.products.morphology import Levels
+from operando.model.products.tomography import Volume
+from operando.morphology.columns import LOWEST, Columns, columns
+from operando.morphology.placement import Placement
+from operando.morphology.roles import Roles
+from operando.morphology.triangles import smooth_height
+
+_WIDTHS = np.arange(0.40, 1.45, 0.05)
+_WIDTH_STD = 0.02
+"""How well the edge's width is known, voxels."""
+
+_TOO_WIDE = 0.015
+"""By how much aligning and averaging columns widens the anode's side of the edge (simulated scans), voxels."""
+
+_SHORTEST, _LONGEST = 32, 128
+
+
+@dataclass(frozen=True)
+class GapFit:
+    """Maps (y, x) in voxels: ``gap`` (may be negative where there is none), NaN where unknown.
+
+    ``narrow`` and ``wide``: with the point spread a standard deviation narrower, wider; ``dark``: with
+    the void's grey value lower by its own. ``misfit``: typical residual over the contrast of void and electrolyte.
+    """
+
+    gap: np.ndarray
+    narrow: np.ndarray
+    wide: np.ndarray
+    dark: np.ndarray
+    width: float
+    misfit: float
+
+
+def fit_gap(
+    volume: Volume, height: np.ndarray, facing: int, levels: Levels, roles: Roles, place: Placement, wall_um: float
+) -> GapFit | None:
+    """Fit the gap before a surface ``height`` (rows); ``None`` without void and electrolyte, or in a label image."""
+    mean, voxel = levels["mean"].values, float(place_spacing(volume))
+    if roles.void is None or roles.electrolyte is None or float(levels["blur"]) < 0.05 * voxel:
+        return None
+    void, electrolyte = float(mean[roles.void - 1]), float(mean[roles.electrolyte - 1])
+    if not np.isfinite(void + electrolyte) or electrolyte <= void:
+        return None
+    calm_height = smooth_height(height, 0.7)
+    length = _SHORTEST
+    while True:
+        found = columns(volume, calm_height, facing, place, wall_um, length)
+        result = _fit(found, calm_height, void, electrolyte)
+        if length >= _LONGEST or np.mean(result.gap[np.isfinite(result.gap)] > length - 8) < 1e-3:
+            return result
+        length *= 2
+
+
+def place_spacing(volume: Volume) -> float:
+    """Voxel along z, µm."""
+    z = volume["z"].values
+    return float(z[1] - z[0]) if len(z) > 1 else 1.0
+
+
+def _fit(found: Columns, height: np.ndarray, void: float, electrolyte: float) -> GapFit:
+    anode = found.level(np.broadcast_to(found.steps <= -3, found.raw.shape), 1.5, np.nan)
+    slope_y, slope_x = np.gradient(smooth_height(height, 1.5))
+    tilt = np.nan_to_num(np.sqrt(1 + np.minimum(slope_y**2 + slope_x**2, 8.0)), nan=1.0)
+    levels = np.stack([np.full_like(anode, void), np.full_like(anode, electrolyte), anode])
+    width = edge_width(found, levels, tilt)
+    gap, misfit = _gaps(found, levels, width * tilt)
+    spread = 0.0
+    for _ in range(2):
+        levels[0], spread = void_level(found, gap, void, electrolyte)
+        gap, misfit = _gaps(found, levels, width * tilt)
+    narrow, wide = (_gaps(found, levels, (width + by) * tilt)[0] for by in (-_WIDTH_STD, _WIDTH_STD))
+    darker = levels.copy()
+    darker[0] -= spread
+    typical = float(np.sqrt(np.nanmedian(misfit))) if np.isfinite(misfit).any() else np.inf
+    return GapFit(gap, narrow, wide, _gaps(found, darker, width * tilt)[0], width, typical / (electrolyte - void))
+
+
+def _gaps(found: Columns, levels: np.ndarray, width: np.ndarray, every: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    from operando.morphology._gap_kernels import fit_columns
+
+    out = np.empty((3, *width.shape))
+    fit_columns(found.calm, LOWEST, levels, width, every, out)
+    return out[1], out[2]
+
+
+def void_level(found: Columns, gap: np.ndarray, void: float, electrolyte: float) -> tuple[np.ndarray, float]:
+    """The void's grey value about each column (y, x), from where it is thick, and how far it varies.
+
+    Between dense parts hardening and streaks lift it; it is taken as no more than 0.8 of the way to the electrolyte's.
+    """
+    with np.errstate(invalid="ignore"):
+        inside = (gap > 4.5) & (found.steps >= 2.5) & (found.steps <= gap - 2)
+    level = np.minimum(found.level(inside, 6.0, void), void + 0.8 * (electrolyte - void))
+    seen = inside & np.isfinite(found.raw)
+    count = seen.sum(axis=0)
+    thick = count > 2
+    if thick.sum() < 30:
+        return level, 0.1 * (electrolyte - void)
+    own = np.where(seen, found.raw, 0).sum(axis=0)[thick] / count[thick]
+    return level, float(np.std(own - level[thick]))
+
+
+def edge_width(found: Columns, levels: np.ndarray, tilt: np.ndarray) -> float:
+    """Width of the point spread in voxels: where a single edge fits the anode's side of the step best.
+
+    Up to the surface a gap behind it is hardly felt. The median over the columns counts.
+    """
+    from operando.morphology._gap_kernels import edge_misfit
+
+    every = max(1, int(np.sqrt(tilt.size / 20_000)))
+    misfits = []
+    for width in _WIDTHS:
+        found_here = edge_misfit(found.calm, LOWEST, 1 - LOWEST, levels, width * tilt, every)
+        known = found_here[np.isfinite(found_here)]
+        misfits.append(float(np.median(known)) if known.size else np.inf)
+    best = int(np.clip(np.argmin(misfits), 1, len(_WIDTHS) - 2))
+    below, here, above = misfits[best - 1 : best + 2]
+    curvature = below - 2 * here + above
+    offset = float(np.clip(0.5 * (below - above) / curvature, -1, 1)) if curvature > 0 else 0.0
+    return float(_WIDTHS[best] + offset * (_WIDTHS[1] - _WIDTHS[0])) - _TOO_WIDE

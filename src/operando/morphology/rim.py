@@ -1,0 +1,59 @@
+"""Where a gap is open, and its rim that is too thin to be seen; on bare arrays in voxels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from operando.morphology.triangles import smooth_height
+
+SURE, SEEN = 2.5, 1.5
+"""A gap is believed from the first on, and followed down to the second, voxels."""
+
+_FARTHEST = 8.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Maps (y, x): ``seen`` where the gap is wide enough, ``rim`` where it tapers out, ``gap`` in both, else zero."""
+
+    seen: np.ndarray
+    rim: np.ndarray
+    gap: np.ndarray
+
+    @property
+    def everywhere(self) -> np.ndarray:
+        """Where there is no contact."""
+        return np.asarray(self.seen | self.rim)
+
+
+def opened(gap: np.ndarray) -> Opened:
+    """Open gaps are the connected places above ``SEEN`` that reach ``SURE``; beyond, they taper as they did before.
+
+    The taper goes down from the border of what is seen with the slope that the gap has there, until it is zero.
+    """
+    from scipy import ndimage
+
+    calm = smooth_height(gap, 1.0)
+    high = np.nan_to_num(calm, nan=-1.0)
+    parts, _ = ndimage.label(high > SEEN)
+    sure = np.unique(parts[high > SURE])
+    seen = np.isin(parts, sure[sure > 0])
+    if not seen.any():
+        return Opened(seen, seen.copy(), np.zeros_like(gap))
+    slope = _slope(gap, seen)
+    distance, (row, column) = ndimage.distance_transform_edt(~seen, return_indices=True)
+    taper = calm[row, column] - slope[row, column] * distance
+    rim = ~seen & np.isfinite(gap) & (taper > 0) & (distance < _FARTHEST)
+    return Opened(seen, rim, np.where(seen, gap, np.where(rim, taper, 0.0)))
+
+
+def _slope(gap: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """How fast the gap changes from column to column near each column that is seen."""
+    from scipy import ndimage
+
+    along_y, along_x = np.gradient(smooth_height(np.where(seen, gap, np.nan), 1.5))
+    steep = np.hypot(along_y, along_x)
+    known = np.isfinite(steep)
+    weight = ndimage.gaussian_filter(known.astype(float), 2.0)
+    total = ndimage.gaussian_filter(np.where(known, steep, 0.0), 2.0)
+    return np.asarray(total / np.maximum(weight, 1e-6))
