@@ -33,7 +33,7 @@ class CentreParameters(Parameters):
     )
 
 
-@step(version=1)
+@step(version=2)
 def centre(
     attenuation: Attenuation,
     setting: Annotated[Literal["auto"] | float, Setting("tomography.centre")],
@@ -93,7 +93,7 @@ def tilt_warning(found: np.ndarray, rows: int) -> list[str]:
         return []
     return [
         f"The axis of rotation is tilted by {1e3 * angle:.2f} mrad: its centre moves by "
-        f"{np.tan(angle) * rows:.1f} px from the first row to the last."
+        f"{np.tan(angle) * rows:.1f} px from the first row to the last; steps.normalise.tilt_mrad turns the frames back."
     ]
 
 

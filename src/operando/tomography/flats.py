@@ -13,10 +13,12 @@ from operando.model.products.tomography import FLATS, Flats
 from operando.model.step import step
 from operando.tomography._frames import file_of, frames, open_beam, select, without_zingers
 
-ROWS = 64
+ROWS = 32
 """Detector rows looked at, spread over the detector."""
 GROUP = 16
 """Projections averaged to tell whether a pixel is beside the sample."""
+AIR_PIXELS = 8192
+"""Pixels beside the sample that are enough to find the weights."""
 AIR = 0.93
 """Transmission that a pixel beside the sample keeps in every group of projections."""
 ABOVE = 1.05
@@ -48,9 +50,11 @@ def flats(scan: Scan, params: FlatsParameters) -> Flats:
     beam = open_beam(part, 0.1)
     light = frames(part, projections).astype(np.float32) - beam.dark
     white = without_zingers(frames(part, select(scan, FLAT)).astype(np.float32) - beam.dark)
-    air = beside(light, beam.images.mean(0)) & ~beam.faulty
+    air = np.flatnonzero(beside(light, beam.images.mean(0)) & ~beam.faulty)
+    air = air[:: max(1, len(air) // AIR_PIXELS)]
+    light, white = light.reshape(len(light), -1), white.reshape(len(white), -1)
     try:
-        mixture = principal_mixture(white[:, ~beam.faulty], params.components)
+        mixture = principal_mixture(white[:, ~beam.faulty.ravel()], params.components)
         weights = fitted_weights(light[:, air], mixture @ white[:, air])
     except OperandoError as error:
         raise OperandoError(f"{file_of(scan)}: {error}") from None
