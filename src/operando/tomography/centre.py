@@ -93,7 +93,7 @@ def tilt_warning(found: np.ndarray, rows: int) -> list[str]:
         return []
     return [
         f"The axis of rotation is tilted by {1e3 * angle:.2f} mrad: its centre moves by "
-        f"{np.tan(angle) * rows:.1f} px from the first row to the last; steps.normalise.tilt_mrad turns the frames back."
+        f"{np.tan(angle) * rows:.1f} px from first to last row; steps.normalise.tilt_mrad turns the frames back."
     ]
 
 
