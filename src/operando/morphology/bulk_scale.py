@@ -26,6 +26,8 @@ def bulk_scale(
 ) -> Scale | None:
     """Compare the medians inside the bore, away from its brightest phase; ``None`` where too little is left.
 
+    NaN is what can't be trusted and is left out.
+
     A thin tube's grey values are decided by what the opaque anode casts on it; the electrolyte is the larger and
     better known amount of matter that does not react. Its median does not feel pores.
     """
@@ -35,11 +37,12 @@ def bulk_scale(
     away &= ~near_brightest(fixed, in_bore, grid, margin_um)
     reach = float(np.abs(motion(grid.middle) - grid.middle).max())
     away &= ~near_brightest(moving, in_bore, grid, margin_um + reach)
-    first = fixed[away]
+    first = fixed[away & np.isfinite(fixed)]
     if first.size < _LEAST_VOXELS:
         return None
     shift = np.rint((motion(grid.middle) - grid.middle) / grid.spacing).astype(int)
     later = np.roll(moving, tuple(-shift), axis=(0, 1, 2))[_inner(away, shift)]
+    later = later[np.isfinite(later)]
     if later.size < _LEAST_VOXELS:
         return None
     medians = [float(np.median(values)) for values in (first, later)]
@@ -67,7 +70,7 @@ def near_brightest(image: np.ndarray, in_bore: np.ndarray, grid: Grid, margin_um
     from scipy import ndimage
     from skimage.filters import threshold_multiotsu
 
-    values = image[in_bore]
+    values = image[in_bore & np.isfinite(image)]
     sample = values[:: max(1, len(values) // 500_000)]
     if sample.size < 100 or np.ptp(sample) == 0:
         return np.zeros_like(in_bore)

@@ -9,11 +9,12 @@ from pydantic import Field
 from operando.model.errors import OperandoError
 from operando.model.parameters import Parameters
 from operando.model.products.morphology import MOTION, Bore, Motion
-from operando.model.products.tomography import Volume
+from operando.model.products.tomography import Trust, Volume
 from operando.model.step import First, step
 from operando.morphology.alignment import Alignment, Settings, align, lever
 from operando.morphology.blocks import Grid, binned, binned_grid, binning_for, grid_of
 from operando.morphology.bulk_scale import bulk_scale, near_brightest
+from operando.morphology.coarse_trust import CoarseTrust
 from operando.morphology.inside import Inside
 from operando.morphology.rigid import Rigid
 
@@ -42,14 +43,22 @@ class RegisterParameters(Parameters):
 _DEFAULTS = RegisterParameters()
 
 
-@step(version=2)
-def register(volume: Volume, first: First[Volume], bore: Bore, params: RegisterParameters = _DEFAULTS) -> Motion:
+@step(version=3)
+def register(
+    volume: Volume,
+    first: First[Volume],
+    bore: Bore,
+    trust: Trust | None = None,
+    first_trust: First[Trust] | None = None,
+    params: RegisterParameters = _DEFAULTS,
+) -> Motion:
     """Solve the rigid motion of the cell since the first scan, on parts that don't react.
 
     Both scans are binned to a size that fits in memory, then aligned coarse to fine with weights against
     parts that changed. Outside the bore each row's mean at each radius is taken away, for what an opaque anode casts
     there moves with it. The grey scale that brings this scan's mu to the first scan's is that of the electrolyte away
-    from the anode; without a tube, or with too little electrolyte, that of the aligned parts. The standard deviations
+    from the anode where both scans can be trusted; without a tube, or with too little electrolyte, that of the aligned
+    parts. The standard deviations
     come from how much separate regions disagree. A direction that the image does not fix (along and about
     a smooth tube) stays at zero, with the standard deviation of what it may have moved. The first scan's motion is
     zero. Without a tube the whole field is used.
@@ -73,7 +82,8 @@ def register(volume: Volume, first: First[Volume], bore: Bore, params: RegisterP
     else:
         found = _solve(fixed, moving, usable, coarse, inside, params)
         warnings += sentences(found, coarse)
-        found = _scaled(found, fixed, moving, coarse, inside, params)
+        trusted = (_trusted(fixed, first_trust, coarse), _trusted(moving, trust, coarse))
+        found = _scaled(found, *trusted, coarse, inside, params)
     after = correlation(fixed, moving, usable, coarse, found.motion)
     return _pack(found, grid, before, after, warnings)
 
@@ -90,6 +100,13 @@ def _solve(
     for _ in range(2):
         found = align(plain, without_rings(moving, grid, inside.moved(found.motion)), usable, grid, settings)
     return _with_prior(found, grid, params)
+
+
+def _trusted(image: np.ndarray, trust: Trust | None, grid: Grid) -> np.ndarray:
+    """The image with NaN where it can't be trusted."""
+    axes = grid.coordinates()
+    coarse = CoarseTrust.between(trust, axes["z"][0], axes["z"][-1])
+    return image if coarse is None else np.where(coarse.at(axes["z"], axes["y"], axes["x"]), np.nan, image)
 
 
 def _scaled(
