@@ -7,6 +7,7 @@ they are computed, slab by slab, when they are read.
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,9 @@ def evaluate(source: Any) -> Any:
     if isinstance(source, Raw):
         return raw.open_frame(source.frame)
     if isinstance(source, Stored):
-        return _labelled(arrays.open_lazily(source.path) if source.big else codec.read(source.path), source)
+        return _labelled(arrays.open_lazily(source.path) if source.big else _small(source.path), source)
     if isinstance(source, Row):
-        table = codec.read(source.table.path)
+        table = _small(source.table.path)
         return (
             table.sel({source.dim: source.index})
             if source.dim in table.coords
@@ -86,6 +87,21 @@ def evaluate(source: Any) -> Any:
     if isinstance(source, Fused):
         return _FusedProduct(source).dataset()
     return source
+
+
+CACHED_BYTES = 2_000_000
+
+
+def _small(path: Path) -> xr.Dataset:
+    """A small product; each slab asks for it, so that the last ones are kept. Its path is that of its recipe."""
+    if not path.exists() or path.stat().st_size > CACHED_BYTES:
+        return codec.read(path)
+    return _cached(path).copy()
+
+
+@lru_cache(maxsize=16)
+def _cached(path: Path) -> xr.Dataset:
+    return codec.read(path)
 
 
 def call(step: Step[Any, Any], arguments: Mapping[str, Any], rows: slice | None = None) -> tuple[xr.Dataset, ...]:

@@ -21,6 +21,8 @@ from operando.pipeline import digest
 
 Times = tuple[str, str]
 
+READ_IN_PIECES = {"scan", "raw_volume"}
+"""Products of which a slab at a time is read; the others are read at once."""
 PRODUCT_OF_KIND = {
     "tomography": "scan",
     "diffraction": "spectrum",
@@ -234,8 +236,26 @@ def _has_impedance(found: Any, path: Path, options: ReadOptions) -> bool:
         return False
 
 
+_opened: dict[str, xr.Dataset] = {}
+MOST_OPENED = 4
+"""Scans whose headers are kept: a slab asks for its scan dozens of times."""
+
+
 def open_frame(frame: RawFrame) -> xr.Dataset:
     """Read a raw product lazily and complete it with what the configuration says."""
+    if frame.product not in READ_IN_PIECES:
+        return _open(frame)
+    key = digest.of_object([frame.product, str(frame.path), frame.index, frame.file, frame.digest()])
+    found = _opened.get(key)
+    if found is None:
+        found = _open(frame)
+        for old in list(_opened)[: len(_opened) - MOST_OPENED + 1]:
+            _opened.pop(old, None)
+        _opened[key] = found
+    return found.copy()
+
+
+def _open(frame: RawFrame) -> xr.Dataset:
     found = catalogue.identify(frame.path)
     reader = found.read_impedance if frame.product == "impedance" else found.read
     if reader is None:

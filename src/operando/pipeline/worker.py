@@ -19,8 +19,6 @@ from operando.pipeline.steps import known_steps
 RANGE_PROBES = 9
 """Rows from which the range of stored integers is first guessed; a slab outside it makes it wider."""
 
-READ_IN_PIECES = {"scan", "raw_volume"}
-
 
 @dataclass(frozen=True)
 class Target:
@@ -80,7 +78,7 @@ def _refuse_changed_files(arguments: Iterable[Any]) -> None:
     Tables and spectra are read at once and may grow: the next run sees that they have.
     """
     for value in arguments:
-        if isinstance(value, Raw) and value.frame.product in READ_IN_PIECES:
+        if isinstance(value, Raw) and value.frame.product in raw.READ_IN_PIECES:
             raw.refuse_changed(value.frame)
         elif isinstance(value, Fused):
             _refuse_changed_files(argument for _, argument in value.arguments)
