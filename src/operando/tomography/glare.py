@@ -25,7 +25,7 @@ STEP = 0.25
 MOST_SURROUND = 1000.0
 """Rows that see less than one over this of what is spread around them see nothing."""
 SHAPE_SHARE = 0.05
-"""How far the unknown shape of the glare's tail puts the level off that the slits' shadow shows, as share of it."""
+"""How far the unknown shape of the glare's tail may put the level off, as share of it."""
 
 
 class GlareParameters(Parameters):
@@ -36,8 +36,8 @@ class GlareParameters(Parameters):
     )
     level_std: float = Field(default=0.0, description="standard deviation of the known level", ge=0)
     trust: Literal["level", "uncertainty"] = Field(
-        default="level",
-        description="a ray is starved below 3 × (noise + this): the level, or what is unsure of it once subtracted",
+        default="uncertainty",
+        description="a ray is starved below 3 × (noise + glare): what is unsure of it once subtracted, or its level",
     )
     radius_um: float | None = Field(
         default=300.0, description="reach of the glare; none, or no pixel size: the whole field alike", gt=0
@@ -183,7 +183,7 @@ def shadow_level(ratio: np.ndarray, noise: float, least_share: float) -> tuple[f
     scatter = 1.4826 * float(np.median(np.abs(seen - level)))
     if scatter > max(0.2 * level, noise):
         return np.nan, np.nan
-    return max(level, 0.0), max(scatter, 0.02 * abs(level), noise / 10)
+    return max(level, 0.0), max(scatter, SHAPE_SHARE * abs(level), noise / 10)
 
 
 def _shadow_of(values: np.ndarray, noise: float, least_share: float) -> float:
