@@ -1,8 +1,8 @@
 """Lines move with dead time: the energy scale as the EDDI beamline describes it.
 
 E = a1 + exp(a2 (a3 + t)) - a4 / (a5 + t) + (b1 + b2 t + b3 t²) ch + (c1 + c2 t) ch², dead time t in %. The form is
-that of the EDDI beamline's calibration files (the beamline: Genzel et al. 2007,
-https://doi.org/10.1016/j.nima.2007.05.209), where its coefficients come from too.
+that of the EDDI beamline's calibration files (the beamline: Genzel et al., Nucl. Instrum. Methods A 578 (2007) 23),
+where its coefficients come from too.
 """
 
 from dataclasses import dataclass
