@@ -19,6 +19,7 @@ from operando.materials.structure import molar_volume
 from operando.model.constants import FARADAY_MAH_PER_MOL
 from operando.model.interval import Quantity, from_std
 from operando.model.products.diffraction import LATTICE, PHASE_PRESENCE
+from operando.model.products.morphology import INTERFACE
 
 REACTION = "In + Li -> InLi"
 
@@ -60,6 +61,15 @@ def test_a_side_reaction_is_recovered_within_ten_points():
         found = conclusion(table)
         assert float(found["side_share"]) == pytest.approx(share, abs=0.1)
         assert float(found["side_share_low"]) <= share <= float(found["side_share_high"])
+
+
+def test_what_an_opaque_anode_hides_is_not_called_a_side_reaction():
+    chosen, timeline, seen, reactions = staged(ratio=0.2)
+    surfaces = [filled(INTERFACE, attrs={"frame": scan}, unknown_share=0.9) for scan in timeline["scan"].values]
+    table = balance(chosen, timeline, seen, surfaces, reactions=reactions, configured=REACTION)
+    assert np.isnan(table["side_share"].values).all()
+    assert np.isfinite(table["unaccounted"].values).any()
+    assert "90 % of the anode's surface was out of sight" in " ".join(conclusion(table)["text"].values)
 
 
 def test_nothing_is_called_missing_without_a_configured_reaction():

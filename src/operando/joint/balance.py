@@ -9,11 +9,12 @@ import xarray as xr
 
 from operando.joint.expected import charge_between, difference_of, expected_volume, ratio_of
 from operando.joint.lattice_volumes import refined, refined_volumes
+from operando.joint.verdicts import MOST_UNSEEN
 from operando.model.interval import Quantity
 from operando.model.material import Material, Reaction
 from operando.model.products.diffraction import Lattice
 from operando.model.products.joint import BALANCE, Balance, Pairs, ScanTimeline
-from operando.model.products.morphology import Difference
+from operando.model.products.morphology import Difference, Interface
 from operando.model.step import Series, Setting, step
 
 NAN = float("nan")
@@ -21,11 +22,12 @@ NO_VOLUME = Quantity(NAN, NAN, NAN, "um3")
 NO_SHARE = Quantity(NAN, NAN, NAN, "1")
 
 
-@step(version=1)
+@step(version=2)
 def balance(
     pairs: Pairs,
     timeline: ScanTimeline,
     differences: Series[Difference] | None = None,
+    interfaces: Series[Interface] | None = None,
     lattices: Series[Lattice] | None = None,
     reactions: Annotated[tuple[Reaction, ...], Setting("cell.anode", resolve="reactions")] = (),
     configured: Annotated[str | None, Setting("cell.anode.reaction")] = None,
@@ -35,16 +37,18 @@ def balance(
 
     Expected: charge between the two scans / F × ΔV of the reaction, µm³. Ratio: seen / expected (Fieller's
     interval). Unaccounted: expected for the configured reaction − seen; NaN if none is configured. No candidate is
-    preferred here: which one happens is for diffraction to say. Reaction volumes come from the lattices refined in
+    preferred here: which one happens is for diffraction to say. The share of side reactions is NaN where too much of
+    the anode's surface is out of sight. Reaction volumes come from the lattices refined in
     this experiment where all phases of a reaction were, else from the listed structures.
     """
-    seen = by_pair(differences or ())
+    seen, unseen = by_pair(differences or ()), unseen_shares(interfaces or ())
     volumes, sentences = refined_volumes(lattices or (), phases or ())
     listed, reactions = reactions, tuple(refined(one, volumes) for one in reactions)
-    scans = zip(pairs["from_scan"].values.astype(int), pairs["to_scan"].values.astype(int), strict=True)
-    rows = [_row(earlier, later, timeline, seen.get((earlier, later)), reactions) for earlier, later in scans]
-    for row, kind in zip(rows, pairs["step"].values, strict=True):
-        row["side_share"] = side_share(str(kind), row["charge"], row["ratio"])
+    rows = [_row(*pair, timeline, seen.get(pair), reactions) for pair in pair_numbers(pairs)]
+    for row, (earlier, later), kind in zip(rows, pair_numbers(pairs), pairs["step"].values, strict=True):
+        row["surface_unseen"] = float(np.fmax(unseen.get(earlier, NAN), unseen.get(later, NAN)))
+        hidden = row["surface_unseen"] > MOST_UNSEEN
+        row["side_share"] = NO_SHARE if hidden else side_share(str(kind), row["charge"], row["ratio"])
     return BALANCE.new(
         coords={"reaction": ("reaction", np.array([one.text for one in reactions], object))},
         attrs={
@@ -60,6 +64,16 @@ def balance(
         molar_volume_std=np.array([one.volume_std_cm3_per_mol for one in reactions], float),
         **columns_of(rows, len(reactions), bool(configured)),
     )
+
+
+def pair_numbers(pairs: xr.Dataset) -> list[tuple[int, int]]:
+    """Earlier and later scan of every pair."""
+    return [(int(a), int(b)) for a, b in zip(pairs["from_scan"].values, pairs["to_scan"].values, strict=True)]
+
+
+def unseen_shares(interfaces: Sequence[xr.Dataset]) -> dict[int, float]:
+    """Share of the anode's surface that is out of sight, by scan."""
+    return {int(one.attrs["frame"]): float(one["unknown_share"]) for one in interfaces}
 
 
 def by_pair(differences: Sequence[xr.Dataset]) -> dict[tuple[int, int], xr.Dataset]:
@@ -119,7 +133,7 @@ def side_share(kind: str, charge: Quantity, ratios: Sequence[Quantity]) -> Quant
 
 def columns_of(rows: Sequence[dict[str, Any]], reactions: int, configured: bool) -> dict[str, np.ndarray]:
     """Arrays with bounds; ``unaccounted`` and ``side_share`` are NaN without a configured reaction."""
-    columns: dict[str, np.ndarray] = {"untrusted": np.array([row["untrusted"] for row in rows], float)}
+    columns = {name: np.array([row[name] for row in rows], float) for name in ("untrusted", "surface_unseen")}
     for name in ("charge", "morphological", "gain", "loss", "cavity_change", "unaccounted", "side_share"):
         unknown = not configured and name in {"unaccounted", "side_share"}
         for suffix, part in _PARTS:

@@ -5,6 +5,9 @@ import xarray as xr
 
 from operando.joint.pairs import ALL, NULL_TEST
 
+MOST_UNSEEN = 0.05
+"""Share of the anode's surface that may be out of sight before what is missing says nothing of side reactions."""
+
 
 def null_test_sentences(balance: xr.Dataset, only_bad: bool = False) -> list[str]:
     """What two scans at rest differ by, though nothing should have changed."""
@@ -83,6 +86,9 @@ def _where(row: xr.Dataset) -> str:
 
 def _hidden(row: xr.Dataset) -> str:
     """How much of the field could not be seen at all, where that could matter."""
+    unseen = float(row["surface_unseen"]) if "surface_unseen" in row else float("nan")
+    if unseen > MOST_UNSEEN:
+        return f", while {100 * unseen:.0f} % of the anode's surface was out of sight"
     untrusted = float(row["untrusted"]) if "untrusted" in row else float("nan")
     if np.isfinite(untrusted) and untrusted > abs(float(row["morphological"])):
         return f", while {untrusted:.3g} µm³ of the field could not be compared"

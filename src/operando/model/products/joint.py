@@ -64,6 +64,9 @@ BALANCE = Contract(
         "step": Variable(("pair",), "text", "kind of the step, null test or all"),
         "cavity_change": Variable(("pair",), "um3", "of the void at the anode that was seen", "bounds", optional=True),
         "untrusted": Variable(("pair",), "um3", "of the common field that could not be compared", optional=True),
+        "surface_unseen": Variable(
+            ("pair",), "1", "share of the anode's surface that is unknown in either scan", optional=True
+        ),
         "side_share": Variable(
             ("pair",), "1", "1 - seen / expected of a charge for the configured reaction", "bounds", optional=True
         ),
