@@ -57,6 +57,17 @@ def test_a_calibration_comes_back_from_disk(tmp_path: Path) -> None:
         load(file)
 
 
+def test_a_powder_named_in_the_configuration_gives_the_angles() -> None:
+    series = spectrum(alumina(5), 1)
+    found = calibrate(series, None, None, spectrum(alumina(6)))
+    off = (found["two_theta"].values - TRUE_ANGLES) / found["two_theta_std"].values
+    assert np.abs(off).max() < 4.0
+    covariance = found["two_theta_covariance"].values
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), found["two_theta_std"].values)
+    assert 0.0 < covariance[0, 1] < covariance[0, 0]
+    assert found.attrs["powder"] == "Al2O3"
+
+
 @pytest.mark.data
 def test_the_alumina_standard_confirms_the_angles_of_the_file(shared_data: Path) -> None:
     standard = read(shared_data / "diffraction" / "aps6bmb_MgO" / "COSI_021_0001.med", 0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -242,6 +243,7 @@ def _offset_doubt(scale: float, params: FitParameters) -> float:
     return params.dead_time_shift_kev * max(0.0, 1.0 - 1.0 / scale)
 
 
+@lru_cache(maxsize=256)
 def _pattern(
     material: Material,
     product: float,

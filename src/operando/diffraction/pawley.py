@@ -83,6 +83,12 @@ def _prior(problem: Problem, state: State) -> _Prior:
     )
 
 
+def priors_of(problem: Problem, state: State) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and precision (P,) of the priors that a fit from ``state`` has; precision zero where nothing is known."""
+    prior = _prior(problem, state)
+    return prior.mean, prior.precision
+
+
 def _shape_precision(problem: Problem) -> np.ndarray:
     """Precision of each shape parameter; broadening is squared in units of its prior."""
     priors = problem.priors
@@ -128,14 +134,14 @@ def solve(
     Ends early, unconverged, where even thrice the gain in sight would leave the objective above ``hopeless``.
     """
     prior = _prior(problem, state)
-    movable, lowest = _movable(problem)
+    may_move, lowest = movable(problem)
     theta = np.maximum(state.joined(), lowest)
     current = evaluate(problem, split(problem, theta))
     objective = current[0] + prior.penalty(theta)
     damping, converged, iterations = 1e-4, False, 0
     while iterations < most and not converged and damping < 1e8:
         iterations += 1
-        step, promised = bounded_step(*prior.add(current, theta), theta, lowest, movable, damping)
+        step, promised = bounded_step(*prior.add(current, theta), theta, lowest, may_move, damping)
         if damping < 1e-2 and objective - 3.0 * promised > hopeless:
             break
         trial = np.maximum(theta + step, lowest)
@@ -148,7 +154,7 @@ def solve(
         else:
             damping = max(damping, 1e-6) * 10.0
     areas = np.arange(len(theta)) < problem.layout.groups
-    free = movable & (areas | (theta > lowest))
+    free = may_move & (areas | (theta > lowest))
     return _finish(problem, theta, current, objective, prior, free, (converged, iterations))
 
 
@@ -158,16 +164,16 @@ def _eased(damping: float, gained: float, promised: float) -> float:
     return max(damping / 10.0, 1e-10) if kept > 0.6 else damping * (4.0 if kept < 0.25 else 1.0)
 
 
-def _movable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+def movable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Which parameters are fitted, and the lowest value of each."""
-    movable = np.ones(problem.linear + problem.shapes, bool)
-    movable[-2] = problem.priors.offset > 0.0
-    movable[-1] = problem.priors.fluorescence > 0.0
-    lowest = np.full(len(movable), -np.inf)
+    free = np.ones(problem.linear + problem.shapes, bool)
+    free[-2] = problem.priors.offset > 0.0
+    free[-1] = problem.priors.fluorescence > 0.0
+    lowest = np.full(len(free), -np.inf)
     lowest[: problem.linear] = 0.0
     lowest[problem.layout.groups : problem.linear - 2] = _LEAST_BACKGROUND
     lowest[-2 - len(problem.patterns) : -2] = 0.0
-    return movable, lowest
+    return free, lowest
 
 
 def bounded_step(
@@ -260,23 +266,23 @@ def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), ste
     The first steps share the counts out among the lines in proportion (Richardson 1972 and Lucy 1974,
     https://doi.org/10.1086/111605), which is safe from any start; Fisher steps follow.
     """
-    movable, lowest = (each[: problem.linear].copy() for each in _movable(problem))
+    free, lowest = (each[: problem.linear].copy() for each in movable(problem))
     for part in held:
-        movable[part] = False
+        free[part] = False
     placed = place(problem, state.shapes)
 
     def at(linear: np.ndarray, informed: bool = True) -> Evaluation:
         return evaluate(problem, split(problem, np.r_[linear, state.shapes]), False, placed, informed)
 
     theta = np.maximum(state.joined()[: problem.linear], lowest)
-    areas = np.flatnonzero(movable[: problem.layout.groups])
+    areas = np.flatnonzero(free[: problem.layout.groups])
     for _ in range(_SHARING_STEPS):
         theta[areas] *= np.clip(1.0 + at(theta, informed=False)[1][areas], 0.2, 5.0)
     current = at(theta)
     prior = _prior(problem, split(problem, np.r_[theta, state.shapes])).first(problem.linear)
     objective = current[0] + prior.penalty(theta)
     for _ in range(steps):
-        step, promised = bounded_step(*prior.add(current, theta), theta, lowest, movable, 1e-6)
+        step, promised = bounded_step(*prior.add(current, theta), theta, lowest, free, 1e-6)
         for shorter in (1.0, 0.3):
             trial = np.maximum(theta + shorter * step, lowest)
             candidate = at(trial)

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from operando.diffraction.calibrate import from_file
+from operando.diffraction.as_filed import from_file
 from operando.diffraction.corrections import corrected
 from operando.diffraction.element import ElementFit, FitParameters, fit_spectrum
 from operando.diffraction.merge import measured
@@ -50,10 +50,19 @@ def calibrate_with(
         energy_coefficients=start["energy_coefficients"].values,
         two_theta=two_theta,
         two_theta_std=std,
+        two_theta_covariance=_covariance(two_theta, std, powder.cell_relative_std),
         good=good,
         resolution=resolution,
         reason=reason.astype(str),
     )
+
+
+def _covariance(two_theta_deg: np.ndarray, std: np.ndarray, cell_doubt: float) -> np.ndarray:
+    """Covariance (elements, elements) in deg²: the doubt of the certified cell moves all elements alike."""
+    shared = np.degrees(2.0 * np.tan(np.radians(two_theta_deg) / 2.0)) * cell_doubt
+    covariance = np.outer(shared, shared)
+    np.fill_diagonal(covariance, std**2)
+    return np.where(np.isfinite(std)[:, None] & np.isfinite(std), covariance, np.nan)
 
 
 def _corrected_angle(two_theta_deg: float, one: ElementFit, cell_doubt: float) -> tuple[float, float]:

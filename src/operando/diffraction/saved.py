@@ -13,6 +13,7 @@ from operando.model.errors import BrokenFileError
 from operando.model.products.diffraction import CALIBRATION
 
 _VARIABLES = ("energy_coefficients", "two_theta", "two_theta_std", "good", "resolution", "reason")
+_OPTIONAL = ("two_theta_covariance",)
 
 
 def save(calibration: xr.Dataset, path: Path, provenance: Mapping[str, Any] | None = None) -> None:
@@ -21,7 +22,7 @@ def save(calibration: xr.Dataset, path: Path, provenance: Mapping[str, Any] | No
         "format": "operando calibration 1",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "from": {**{key: value for key, value in calibration.attrs.items() if key != "warnings"}, **(provenance or {})},
-        **{name: calibration[name].values.tolist() for name in _VARIABLES},
+        **{name: calibration[name].values.tolist() for name in (*_VARIABLES, *_OPTIONAL) if name in calibration},
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -30,7 +31,8 @@ def load(path: Path) -> xr.Dataset:
     """Read a saved calibration. Raises ``BrokenFileError`` for anything else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        arrays: dict[str, Any] = {name: np.array(content[name]) for name in _VARIABLES}
+        known = (*_VARIABLES, *(name for name in _OPTIONAL if name in content))
+        arrays: dict[str, Any] = {name: np.array(content[name]) for name in known}
     except OSError as error:
         raise BrokenFileError(path, f"it can't be read ({error.strerror})", "correct the path") from None
     except (ValueError, KeyError, TypeError):

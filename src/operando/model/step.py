@@ -44,11 +44,12 @@ class Setting:
 
     ``resolve="material"`` turns a name or a sequence of names into ``Material`` objects,
     ``resolve="reactions"`` turns an electrode into its candidate ``Reaction`` objects, ``resolve="file"`` makes
-    a file name absolute and lets the file's content enter the digest.
+    a file name absolute and lets the file's content enter the digest, ``resolve="spectrum"`` does so for a ``.json``
+    and opens any other file as one energy-dispersive spectrum.
     """
 
     path: str
-    resolve: Literal["material", "reactions", "file"] | None = None
+    resolve: Literal["material", "reactions", "file", "spectrum"] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from operando.formats import catalogue as formats
 from operando.materials import catalogue, reactions
 from operando.model.configuration import Configuration
 from operando.model.errors import ConfigurationError
+from operando.model.reading import ReadOptions
 from operando.model.step import Setting, Step
 from operando.pipeline import configuration as files
 from operando.pipeline import digest
@@ -45,15 +47,13 @@ def arguments(step: Step[Any, Any], project: Project) -> dict[str, Any]:
 
 def value_of(setting: Setting, project: Project) -> Any:
     """The value at a setting's path; ``None`` where its section is absent."""
-    value: Any = project.configuration
-    for part in setting.path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
-        if value is None:
-            break
+    value = _configured(setting, project)
     if setting.resolve == "material":
         return _materials(value, project)
     if setting.resolve == "file":
         return _file(value, project)
+    if setting.resolve == "spectrum":
+        return _spectrum(_file(value, project), value)
     if setting.resolve == "reactions":
         return _reactions(value, project)
     return value
@@ -61,8 +61,31 @@ def value_of(setting: Setting, project: Project) -> Any:
 
 def files_of(step: Step[Any, Any], project: Project) -> dict[str, str]:
     """Identities of the files that a step's settings name."""
-    paths = {name: value_of(setting, project) for name, setting in step.settings if setting.resolve == "file"}
+    paths = {
+        name: _file(_configured(setting, project), project)
+        for name, setting in step.settings
+        if setting.resolve in {"file", "spectrum"}
+    }
     return {name: digest.of_file(Path(path)) for name, path in paths.items() if path is not None}
+
+
+def _configured(setting: Setting, project: Project) -> Any:
+    value: Any = project.configuration
+    for part in setting.path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+        if value is None:
+            break
+    return value
+
+
+def _spectrum(path: str | None, name: Any) -> Any:
+    """The first spectrum of a file; the path of a ``.json``, which is something that was saved."""
+    if path is None or path.endswith(".json"):
+        return path
+    found = formats.open_raw(Path(path), ReadOptions(require_time=False))
+    if "channel" not in found.dims:
+        raise ConfigurationError(f"{files.FILE_NAME}: {name!r} is no energy-dispersive spectrum; give one.")
+    return found.isel(spectrum=0).load().assign_attrs(file=str(name))
 
 
 def _file(name: Any, project: Project) -> str | None:

@@ -12,6 +12,9 @@ CALIBRATION = Contract(
     {
         "energy_coefficients": Variable(("element", "order"), "keV", "E = sum of coefficient × channel^order"),
         "two_theta": Variable(("element",), "deg", "diffraction angle", "std"),
+        "two_theta_covariance": Variable(
+            ("element", "other_element"), "deg2", "of the angles, where a powder gave them", optional=True
+        ),
         "good": Variable(("element",), "1", "false for a dead or inconsistent element"),
         "resolution": Variable(("element", "term"), "keV", "FWHM² = term0² + term1 × E (E in keV, terms in keV)"),
         "reason": Variable(("element",), "text", "why an element is not good, or empty"),
