@@ -36,7 +36,7 @@ GLARE = Contract(
     "scattered light that fills opaque shadows: measured = (1 - s) × true + s × veil, s = level × surround",
     {
         "level": Variable((), "1", "what is subtracted: share of the open beam, 0 if it could not be measured", "std"),
-        "bound": Variable((), "1", "highest level that this scan allows, or what is unsure of it; enters the limit of trust"),
+        "bound": Variable((), "1", "highest level allowed, or what is unsure of it; enters the limit of trust"),
         "measured": Variable((), "1", "false where nothing in the field is opaque and nobody gave a level"),
         "veil": Variable(
             ("veil_angle", "veil_row", "veil_column"),
