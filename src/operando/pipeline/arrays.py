@@ -146,7 +146,9 @@ def _encoded(values: np.ndarray, layout: Layout) -> np.ndarray:
         raise OperandoError("the reconstruction has values that are not numbers; look at the scan's raw frames.")
     if low < offset or high > offset + scale * 65535.0:
         raise RangeExceededError(low, high)
-    return np.rint((values - offset) / scale).astype(np.uint16)
+    scaled = values - offset
+    scaled /= scale
+    return np.rint(scaled, out=scaled).astype(np.uint16)
 
 
 def _create_array(
@@ -222,9 +224,12 @@ def _halved(values: np.ndarray) -> np.ndarray:
     """Mean of 2 × 2 × 2 voxels (edges padded with themselves); labels take every second voxel."""
     if values.dtype == np.uint8:
         return values[::2, ::2, ::2]
-    padded = np.pad(values, [(0, size % 2) for size in values.shape], mode="edge")
-    z, y, x = (size // 2 for size in padded.shape)
-    mean = padded.reshape(z, 2, y, 2, x, 2).mean(axis=(1, 3, 5), dtype=np.float32)
+    odd = [(0, size % 2) for size in values.shape]
+    total = np.pad(values, odd, mode="edge") if any(map(any, odd)) else values
+    wide = np.dtype(np.uint32 if values.dtype == np.uint16 else np.float32)
+    total = np.add(total[::2], total[1::2], dtype=wide)  # pair by pair: many times faster than one mean over axes
+    total = total[:, ::2] + total[:, 1::2]
+    mean = (total[..., ::2] + total[..., 1::2]) * np.float32(0.125)
     return np.rint(mean).astype(values.dtype) if values.dtype.kind in "iu" else mean.astype(values.dtype)
 
 

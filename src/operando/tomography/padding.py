@@ -6,6 +6,8 @@ from operando.tomography.gridding import reconstruct_padded
 
 OUTSIDE = 0.1
 """An edge column that attenuates this share of the whole projection's mean sees the sample: the field is truncated."""
+PROJECTIONS = 100
+"""So many projections, evenly spread, tell whether the field is truncated."""
 WIDEST = 1.0
 """Most columns added on either side, as share of the field."""
 
@@ -16,6 +18,7 @@ def is_truncated(sinograms: np.ndarray, one_sided: bool = False) -> bool:
     ``one_sided``: or either edge, for half-acquisitions, where one side was not measured.
     """
     nearest = np.maximum if one_sided else np.minimum
+    sinograms = sinograms[:, :: max(1, sinograms.shape[1] // PROJECTIONS)]
     edge = nearest(sinograms[..., :4].mean(2), sinograms[..., -4:].mean(2))
     return bool(np.mean(edge > OUTSIDE * np.abs(sinograms).mean(2)) > 0.5)
 

@@ -90,7 +90,7 @@ def odd_even_noise(difference: np.ndarray) -> np.ndarray:
     size = difference.shape[1]
     edges = np.arange(0, size, COARSE)
     area = np.diff(edges, append=size)
-    square = np.add.reduceat(np.add.reduceat(difference.astype(float) ** 2, edges, axis=1), edges, axis=2)
+    square = np.add.reduceat(np.add.reduceat(np.square(difference), edges, axis=1, dtype=float), edges, axis=2)
     square /= area[:, None] * area
     smooth = ndimage.uniform_filter(square.astype(np.float64), (1, 3, 3), mode="nearest")
     return np.sqrt(np.maximum(smooth, 0.0)).astype(np.float32)  # a running sum may end a rounding below zero
