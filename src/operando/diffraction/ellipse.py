@@ -11,6 +11,8 @@ from operando.model.step import First, Series, step
 
 _NUMBERS = ("mean", "mean_std", "differential", "differential_std", "axis", "chi_squared")
 
+_UNKNOWN = "the spectra give no azimuths, so strain can't be resolved by them"
+
 
 @step(version=1)
 def ellipse(lattices: Series[Lattice], spectrum: First[Spectrum]) -> StrainEllipse:
@@ -29,7 +31,7 @@ def ellipse(lattices: Series[Lattice], spectrum: First[Spectrum]) -> StrainEllip
     return without_last_bits(
         STRAIN_ELLIPSE.new(
             coords={"spectrum": np.array(frames, int), "phase": ("phase", names.astype(str), "text")},
-            attrs={"warnings": [] if known else ["the spectra give no azimuths, so strain can't be resolved by them"]},
+            attrs={"warnings": [_UNKNOWN] if not known and spectrum.sizes["element"] > 2 else []},
             **dict(zip(_NUMBERS, numbers, strict=True)),
         )
     )
