@@ -118,9 +118,9 @@ def _decoded(path: Path, name: str, variable: xr.Variable) -> xr.Variable:
 
 
 def widened(value_range: tuple[float, float], low: float, high: float) -> tuple[float, float]:
-    """A range that holds both, with half of its width to spare on both sides."""
+    """A range that holds both, with one and a half of its width to spare on both sides: noise is far coarser."""
     low, high = min(low, value_range[0]), max(high, value_range[1])
-    margin = 0.5 * max(high - low, 1e-6)
+    margin = 1.5 * max(high - low, 1e-6)
     return low - margin, high + margin
 
 

@@ -16,7 +16,7 @@ from operando.pipeline import arrays, codec, digest, raw
 from operando.pipeline.expression import Fused, Many, Raw, Source, Stored, call, evaluate, rows_of, slab_dim
 from operando.pipeline.steps import known_steps
 
-RANGE_PROBES = 9
+RANGE_PROBES = 17
 """Rows from which the range of stored integers is first guessed; a slab outside it makes it wider."""
 
 
