@@ -16,6 +16,7 @@ from operando.morphology.levels import levels
 from operando.morphology.motions import motions
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.register import register
+from operando.morphology.rigid import Rigid
 from operando.morphology.segment import segment
 
 pytestmark = pytest.mark.data
@@ -47,6 +48,26 @@ def test_concrete_is_registered_without_a_tube(shared_data: Path) -> None:
     table = motions([register(first, first, tube), motion])
     assert not table["outlier"].any()
     _net_holds_the_threshold(first, last, tube, table)
+
+
+def test_readme_numbers_come_back_under_their_definition(shared_data: Path) -> None:
+    """Plain voxel counts at one Otsu threshold, ten voxels inside the border, as the data's README counted."""
+    from scipy import ndimage
+    from skimage.filters import threshold_otsu
+
+    first, last = _bubble(shared_data, 0), _bubble(shared_data, 3)
+    motion = register(last, first, bore(first))
+    before, after = first["mu"].values, last["mu"].values
+    rigid = Rigid.of(motion["translation"].values, motion["rotation"].values, (np.array(before.shape) - 1) / 2)
+    points = rigid(np.stack(np.indices(before.shape), axis=-1).astype(float))
+    placed = ndimage.map_coordinates(after, np.moveaxis(points, -1, 0), order=1, mode="nearest")
+    inner = (slice(10, -10),) * 3
+    solid = [image[inner] >= threshold_otsu(before) for image in (before, after, placed)]
+    assert np.corrcoef(before[inner].ravel(), after[inner].ravel())[0, 1] == pytest.approx(0.945, abs=0.001)
+    assert np.corrcoef(before[inner].ravel(), placed[inner].ravel())[0, 1] >= 0.975
+    assert np.sum(solid[0] != solid[1]) == pytest.approx(65_500, rel=0.03)
+    assert np.sum(solid[0] != solid[2]) == pytest.approx(22_300, rel=0.04)
+    assert abs(int(solid[0].sum()) - int(solid[2].sum())) == pytest.approx(6_400, rel=0.05)
 
 
 def _net_holds_the_threshold(first: xr.Dataset, last: xr.Dataset, tube: xr.Dataset, table: xr.Dataset) -> None:

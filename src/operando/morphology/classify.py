@@ -22,14 +22,14 @@ class ClassifyParameters(Parameters):
         0.0, description="attenuation of a void in 1/cm, for series in which none is open yet; null for stacks of grey"
     )
     threshold_floor: float = Field(
-        0.005, ge=0, le=0.5, description="no threshold is known better than this share of the contrast"
+        0.003, ge=0, le=0.5, description="no threshold is known better than this share of the contrast"
     )
 
 
 _DEFAULTS = ClassifyParameters()
 
 
-@step(version=2)
+@step(version=3)
 def classify(
     series: Series[Histogram],
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),

@@ -127,6 +127,20 @@ INTERFACE = Contract(
     frame="scan",
 )
 
+CAVITIES = Contract(
+    "cavities",
+    "every cavity before the anode, followed over the series; coordinates cavity (from 1), scan (the frame's index)",
+    {
+        "volume": Variable(("cavity", "scan"), "um3", "zero where it is not open"),
+        "area": Variable(("cavity", "scan"), "um2", "of its map"),
+        "thickness": Variable(("cavity", "scan"), "um", "largest"),
+        "position": Variable(("cavity", "across"), "um", "centre of gravity, y and x, where it is largest"),
+        "born": Variable(("cavity",), "1", "scan in which it is first seen"),
+        "split_from": Variable(("cavity",), "1", "cavity that it was a part of before; 0: none"),
+        "merged_into": Variable(("cavity",), "1", "cavity that took it up; 0: none"),
+    },
+)
+
 TRACKS = Contract(
     "tracks",
     "the lengths that the user asked to follow",
@@ -176,6 +190,7 @@ Levels = Annotated[xr.Dataset, LEVELS]
 Labels = Annotated[xr.Dataset, LABELS]
 PhaseVolumes = Annotated[xr.Dataset, PHASE_VOLUMES]
 Interface = Annotated[xr.Dataset, INTERFACE]
+Cavities = Annotated[xr.Dataset, CAVITIES]
 Tracks = Annotated[xr.Dataset, TRACKS]
 Difference = Annotated[xr.Dataset, DIFFERENCE]
 Displacement = Annotated[xr.Dataset, DISPLACEMENT]
