@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from operando.pipeline import arrays, codec, digest, raw
 from operando.pipeline.expression import Fused, Many, Raw, Source, Stored, call, evaluate, rows_of, slab_dim
 from operando.pipeline.steps import known_steps
 
-RANGE_PROBES = 17
+RANGE_PROBES = 9
 """Rows from which the range of stored integers is first guessed; a slab outside it makes it wider."""
 
 
@@ -186,15 +187,38 @@ def _elements_per_row(source: Source) -> float:
 
 
 def _guess_range(task: Task, step: Step[Any, Any], rows: int) -> tuple[float, float]:
-    """Range of a few rows spread over the volume, with margin."""
+    """Range of a few rows spread over the volume, with margin; more where it changes, as at the edge of slits."""
     number = next(n for n, target in enumerate(task.targets) if target.integers)
-    low, high = np.inf, -np.inf
-    for row in np.unique(np.linspace(0, rows - 1, RANGE_PROBES).astype(int)):
-        first = int(row) // step.outputs[number].coarsening * step.outputs[number].coarsening
+    coarsening = step.outputs[number].coarsening
+
+    def probe(row: int) -> tuple[float, float]:
+        first = row // coarsening * coarsening
         output = call(step, task.arguments, slice(first, min(first + 1, rows)))[number]
         values = next(v.values for v in output.data_vars.values() if v.ndim == 3)
-        low, high = min(low, float(values.min())), max(high, float(values.max()))
+        return float(values.min()), float(values.max())
+
+    found = {int(row): probe(int(row)) for row in np.unique(np.linspace(0, rows - 1, RANGE_PROBES).astype(int))}
+    for _ in range(RANGE_PROBES):
+        between = most_unlike(found)
+        if between is None:
+            break
+        found[between] = probe(between)
+    low, high = min(value[0] for value in found.values()), max(value[1] for value in found.values())
     return arrays.widened((low, high), low, high)
+
+
+def most_unlike(found: dict[int, tuple[float, float]]) -> int | None:
+    """The row between those two neighbours, not next to each other, whose ranges differ most.
+
+    >>> most_unlike({0: (0.0, 1.0), 8: (0.0, 1.0), 16: (-5.0, 9.0)})
+    12
+    """
+    rows = sorted(found)
+    apart = [(a, b) for a, b in pairwise(rows) if b - a > 1]
+    if not apart:
+        return None
+    first, last = max(apart, key=lambda ab: sum(abs(p - q) for p, q in zip(found[ab[0]], found[ab[1]], strict=True)))
+    return (first + last) // 2
 
 
 def _raw_inputs(task: Task) -> list[xr.Dataset]:
