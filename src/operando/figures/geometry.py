@@ -10,6 +10,10 @@ from operando.figures.source import Source
 FLAT = 1 / 12
 """A volume with fewer rows than this share of its columns is shown from above."""
 
+WIDEST = 3.0
+FEWEST_ROWS = 8
+"""With fewer rows that can be trusted, all are shown."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -106,6 +110,43 @@ def whole_height(source: Source) -> tuple[float, float]:
     return top, bottom
 
 
+def cell_window(source: Source, tracks: xr.Dataset | None) -> Window:
+    """The plane of the first followed feature, cut to the tube's inside and to rows that can be trusted at all.
+
+    A flat field of view is cut to ``WIDEST`` times its height about that feature.
+    """
+    place, z, x = first_place(tracks), _trusted_height(source), _tube_width(source)
+    y = None if place is None else float(place[1])
+    if z is None or x is None:
+        return Window(y, z, x)
+    half = min(x[1] - x[0], WIDEST * (z[1] - z[0])) / 2
+    middle = float(np.clip(sum(x) / 2 if place is None else place[2], x[0] + half, x[1] - half))
+    return Window(y, z, (middle - half, middle + half))
+
+
+def _tube_width(source: Source) -> tuple[float, float] | None:
+    bore = source.table("bore")
+    if bore is None or not np.isfinite(float(bore["radius"])):
+        return None
+    middle, reach = float(bore["centre"].values[2]), 1.1 * float(bore["radius"])
+    return middle - reach, middle + reach
+
+
+def _trusted_height(source: Source) -> tuple[float, float] | None:
+    """Where the rows lie between those, at the first scan's top and bottom, that can't be trusted (slits)."""
+    frames = source.frames("phase_volumes")
+    volumes = source.product("phase_volumes", frames[0]) if frames else None
+    first = source.volume(frames[0]) if frames else None
+    if volumes is None or first is None:
+        return None
+    z = first["z"].values
+    low, high = 0, z.size - 1
+    for start, stop in volumes["untrusted_rows"].values.astype(int):
+        low = stop + 1 if start == 0 else low
+        high = start - 1 if stop == z.size - 1 else high
+    return (float(z[low]), float(z[high])) if high - low >= FEWEST_ROWS else None
+
+
 def cavity_window(source: Source, scan: int) -> Window:
     """The plane through the thickest part of the gap, the middle plane where there is none."""
     interface = source.product("interface", scan)
@@ -117,10 +158,14 @@ def cavity_window(source: Source, scan: int) -> Window:
 
 def track_window(tracks: xr.Dataset | None) -> Window:
     """The plane through the first tracked feature, or the middle one."""
+    place = first_place(tracks)
+    return Window() if place is None else Window(y=float(place[1]))
+
+
+def first_place(tracks: xr.Dataset | None) -> np.ndarray | None:
+    """Position (z, y, x), µm, of the first followed feature in the first scan; ``None`` if there is none."""
     if tracks is None or tracks.sizes.get("track", 0) == 0:
-        return Window()
+        return None
     position = tracks["position"].isel(track=0)
-    if "scan" in position.dims:
-        position = position.isel(scan=0)
-    y = float(position.values[1])
-    return Window(y=y if np.isfinite(y) else None)
+    place: np.ndarray = (position.isel(scan=0) if "scan" in position.dims else position).values
+    return place if np.isfinite(place[1:]).all() else None

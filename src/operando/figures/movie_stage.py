@@ -8,7 +8,7 @@ import numpy as np
 
 from operando.figures import style
 from operando.figures.abscissa import TIME_LABEL, TimeAxis, middle_hours, time_axis
-from operando.figures.geometry import Cut, grey_limits, track_window, vertical_cut
+from operando.figures.geometry import Cut, cell_window, grey_limits, vertical_cut
 from operando.figures.panels.cell import voltage_and_current
 from operando.figures.panels.curves import legend_above
 from operando.figures.panels.heat_map import heat_map, line_names
@@ -248,7 +248,7 @@ def _slices(stage: Stage, place: Any) -> None:
         grid = place.subgridspec(2, 1)
         _heights(stage, grid[0], scale)
         place = grid[1]
-    window = track_window(source.table("tracks"))
+    window = cell_window(source, source.table("tracks"))
     probes = [vertical_cut(source, scan, window) for scan in (scans[0], scans[len(scans) // 2], scans[-1])]
     shown = [cut for cut in probes if cut is not None]
     limits = grey_limits(shown)

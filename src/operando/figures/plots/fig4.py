@@ -39,16 +39,18 @@ def draw(source: Source, states: int = 5) -> "Figure":
     rows = [row for row in _measured(source, chosen) if any(row[1])]
     profiles = [_profile(source, state, plane) for state in chosen]
     limits = _limits(source, profiles)
-    shape = (limits[1] - limits[0]) / max(float(np.ptp(profiles[0][0])), 1.0)
+    across = min(float(x[0]) for x, _, _ in profiles), max(float(x[-1]) for x, _, _ in profiles)
+    shape = (limits[1] - limits[0]) / max(across[1] - across[0], 1.0)
     figure = style.new_figure(WIDTH_MM / len(chosen) * shape + LINE_MM * 2 * len(rows) + CAPTION_MM)
     every = figure.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
     for k, (axes, state, profile) in enumerate(zip(every, chosen, profiles, strict=True)):
         _draw_profile(axes, profile, limits, above)
+        axes.set_xlim(*across)  # where the surface was not seen the drawing stays white
         axes.set_title(f"{state.number}: {state.caption}", fontsize=6.5)
         _below(axes, "\n".join(_two_lines(values[k]) for _, values in rows).rstrip(), 0.5, "center")
     _below(every[0], "\n".join(_two_lines(name) for name, _ in rows).rstrip(), -0.04, "right")
     _names(every[0], profiles[0], limits, above)
-    _scale(every[-1], profiles[-1][0], limits)
+    _scale(every[-1], np.array(across), limits)
     return figure
 
 
@@ -89,7 +91,7 @@ def _limits(source: Source, profiles: list[Profile]) -> tuple[float, float]:
     """Top and bottom of the drawing: some room about all profiles, within the field of view."""
     lowest = min(float(height.min()) for _, height, _ in profiles)
     highest = max(float((height + gap).max()) for _, height, gap in profiles)
-    room = max(EXAGGERATION_ROOM * float(np.ptp(profiles[0][0])), 1.0)
+    room = max(EXAGGERATION_ROOM * max(float(np.ptp(x)) for x, _, _ in profiles), 1.0)
     top, bottom = whole_height(source)
     return max(lowest - room, top), min(highest + room, bottom)
 
@@ -103,7 +105,7 @@ def _draw_profile(axes: "Axes", profile: Profile, limits: tuple[float, float], a
     axes.fill_between(x, height, far, color=style.PHASE_COLOURS["void"], linewidth=0)
     axes.fill_between(x, height, outer, color=style.PHASE_COLOURS["anode"], linewidth=0)
     axes.plot(x, height, color="black", linewidth=0.7)
-    axes.set(xlim=(x[0], x[-1]), ylim=(bottom, top), aspect="equal", xticks=[], yticks=[])
+    axes.set(ylim=(bottom, top), aspect="equal", anchor="N", xticks=[], yticks=[])
 
 
 def _names(axes: "Axes", profile: Profile, limits: tuple[float, float], above: bool) -> None:

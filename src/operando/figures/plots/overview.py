@@ -8,7 +8,7 @@ import numpy as np
 
 from operando.figures import style
 from operando.figures.abscissa import TIME_LABEL, TimeAxis, middle_hours, time_axis
-from operando.figures.geometry import Cut, track_window, vertical_cut
+from operando.figures.geometry import Cut, cell_window, vertical_cut
 from operando.figures.panels.cell import numbered, voltage_and_current
 from operando.figures.panels.curves import legend_above
 from operando.figures.panels.heat_map import heat_map, intensity_bar, line_names
@@ -140,7 +140,7 @@ def _cell(drawing: _Drawing) -> _Panel | None:
 
 
 def _slices(drawing: _Drawing) -> _Panel | None:
-    window = track_window(drawing.source.table("tracks"))
+    window = cell_window(drawing.source, drawing.source.table("tracks"))
     cuts = [(state, vertical_cut(drawing.source, state.scan, window)) for state in drawing.states]
     shown = [(state, cut) for state, cut in cuts if cut is not None]
     if not shown:
