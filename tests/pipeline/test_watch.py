@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from operando.model.configuration import Configuration
 from operando.model.errors import ConfigurationError
-from operando.pipeline import quality, watch
+from operando.pipeline import quality, raw, watch
 from operando.pipeline.events import Event, Options
 from operando.pipeline.store import Results
 
@@ -104,13 +105,32 @@ def test_a_file_that_disappears_is_forgotten(folder: Path):
     assert set(arrivals.take() or ()) == {scan, spectrum}
 
 
-def test_a_section_without_files_is_waited_for(folder: Path):
-    write_scan(folder / "tomo" / "a.nxs")
+def test_a_section_without_files_does_not_hold_up_the_others(folder: Path):
+    scan = write_scan(folder / "tomo" / "a.nxs")
     arrivals = watch.Arrivals(folder)
     for _ in range(2):
         arrivals.look(CONFIGURATION)
     assert arrivals.missing == ["edd/*.med"]
-    assert arrivals.take() is None
+    assert set(arrivals.take() or ()) == {scan}
+    found = raw.find(folder, CONFIGURATION, {}, arrivals.accepts)
+    assert [failure.file for failure in found.failures] == ["tomo/a.nxs"]
+    with pytest.raises(ConfigurationError, match=r"no file matches 'edd/\*\.med'"):
+        raw.find(folder, CONFIGURATION, {})
+
+
+def test_a_scan_that_is_still_written_stays_out_of_the_run_and_a_growing_table_does_not(folder: Path):
+    scan, growing = write_scan(folder / "tomo" / "a.nxs"), folder / "tomo" / "b.nxs"
+    spectrum = write_spectrum(folder / "edd" / "a.med")
+    arrivals = watch.Arrivals(folder)
+    for size in range(3):
+        growing.write_bytes(watch.HDF5_MARK + b"x" * size)
+        spectrum.write_text("VERSION: 3.1\n" * (size + 1))
+        arrivals.look(CONFIGURATION)
+    assert [arrivals.accepts(path) for path in (scan, growing, spectrum)] == [True, False, True]
+    arrivals.look(CONFIGURATION)
+    assert arrivals.waiting[growing] == "can't be opened yet"
+    assert not arrivals.accepts(growing)
+    assert not [f for f in raw.find(folder, CONFIGURATION, {}, arrivals.accepts).failures if f.file == "tomo/b.nxs"]
 
 
 def test_a_failed_run_gives_its_files_back(folder: Path):
@@ -141,6 +161,15 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def watch_until(volumes: list[int], folder: Path, options: Options, events: list[Event], **settings: Any):
+    """Watch for two seconds at a time until these volumes are there; a busy machine may take longer."""
+    for _ in range(30):
+        watch.watch(folder, options, events.append, "0.1.0", **settings)
+        if (folder / "results" / "frames.json").exists() and Results(folder).frames("volume") == volumes:
+            return
+    pytest.fail("the volumes did not come within a minute")
+
+
 def test_a_scan_that_was_cut_short_comes_right_after_a_restart(
     simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -154,12 +183,10 @@ def test_a_scan_that_was_cut_short_comes_right_after_a_restart(
     command.write_text(f"import sys; open({str(told)!r}, 'a').write(sys.argv[-1] + '\\n')")
     options, events = Options(workers=0, only=("reconstruct",)), list[Event]()
     settings = {"every": 0.2, "duration": 2.0, "notify": f"{sys.executable} {command}"}
-    watch.watch(folder, options, events.append, "0.1.0", **settings)
-    assert Results(folder).frames("volume") == [0]
+    watch_until([0], folder, options, events, **settings)
     last.write_bytes(content)
     events.clear()
-    watch.watch(folder, options, events.append, "0.1.0", **settings)
-    assert Results(folder).frames("volume") == [0, 1]
+    watch_until([0, 1], folder, options, events, **settings)
     assert {event.frame for event in events if event.step == "reconstruct"} == {last.relative_to(folder).as_posix()}
     assert not any(entry.error for entry in Results(folder).index.entries.values())
     state = watch.read_state(folder)

@@ -8,7 +8,7 @@ from operando.cli import shared
 
 
 @click.command(epilog="Example: operando steps segment")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=shared.complete_step)
 @shared.common_options
 def steps(name: str | None, as_json: bool, quiet: bool, verbose: int) -> None:
     """List the steps, or the parameters of one."""
@@ -81,7 +81,7 @@ def formats(as_json: bool, quiet: bool, verbose: int) -> None:
 
 
 @click.command(epilog="Example: operando materials InLi")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=shared.complete_material)
 @shared.common_options
 def materials(name: str | None, as_json: bool, quiet: bool, verbose: int) -> None:
     """List the materials with their candidate host reactions, or describe one."""

@@ -41,8 +41,20 @@ def _grouped(sentences: list[str]) -> list[str]:
 @click.command(epilog="Example: operando run my-experiment --workers 2")
 @shared.folder_argument
 @click.option("--dry-run", is_flag=True, help="Say what would be computed and why; compute nothing.")
-@click.option("--force", multiple=True, metavar="STEP", help="Compute this step again although it is up to date.")
-@click.option("--only", multiple=True, metavar="STEP", help="Only this step and what it needs.")
+@click.option(
+    "--force",
+    multiple=True,
+    metavar="STEP",
+    shell_complete=shared.complete_step,
+    help="Compute this step again although it is up to date.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="STEP",
+    shell_complete=shared.complete_step,
+    help="Only this step and what it needs.",
+)
 @shared.running_options
 @shared.common_options
 def run(

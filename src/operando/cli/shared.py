@@ -46,6 +46,20 @@ def running_options(command: F) -> F:
     return command
 
 
+def complete_step(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Names of steps that begin so, for the shell's completion."""
+    from operando.pipeline.steps import known_steps
+
+    return [name for name in known_steps() if name.startswith(begun)]
+
+
+def complete_material(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Names of materials that begin so, for the shell's completion."""
+    from operando.materials import catalogue
+
+    return [name for name in catalogue.names() if name.startswith(begun)]
+
+
 def set_up(quiet: bool, verbose: int) -> None:
     """Logging to the terminal as asked for."""
     level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]

@@ -30,19 +30,29 @@ class Done:
     need: Need | None = None
 
 
-def bring_up_to_date(folder: Path, options: Options, tell: Listener, version: str) -> Done:
+def bring_up_to_date(
+    folder: Path, options: Options, tell: Listener, version: str, accept: raw.Accept | None = None
+) -> Done:
     """Compute what is missing or stale in ``folder/results`` and publish it.
 
+    With ``accept`` only the raw files that it accepts count, and an instrument may have none yet.
     Raises ``ConfigurationError`` for a wrong configuration and ``LockedError`` if another run holds the folder.
     """
     project = settings.open_project(folder)
     results = folder / RESULTS
     with storage.explained(results):
         _make_folder(results)
-        return _bring_up_to_date(project, results, options, tell, version)
+        return _bring_up_to_date(project, results, options, tell, version, accept)
 
 
-def _bring_up_to_date(project: settings.Project, results: Path, options: Options, tell: Listener, version: str) -> Done:
+def _bring_up_to_date(
+    project: settings.Project,
+    results: Path,
+    options: Options,
+    tell: Listener,
+    version: str,
+    accept: raw.Accept | None,
+) -> Done:
     with lock.held(results) as taken_over, logs.written_to(results / "log"):
         if taken_over:
             log.warning("%s", taken_over)
@@ -50,7 +60,7 @@ def _bring_up_to_date(project: settings.Project, results: Path, options: Options
         index = Index(results)
         if not options.dry_run:
             index.compact()
-        found = _find(project, results)
+        found = _find(project, results, accept)
         _write_frames(results, found)
         coordinator = run.settle(project, found, index, options, tell)
         if options.dry_run:
@@ -88,12 +98,12 @@ def _set_old_layout_aside(results: Path) -> None:
     log.warning("%s has the older layout %s; it was set aside as %s and is computed anew", results, found, aside.name)
 
 
-def _find(project: settings.Project, results: Path) -> raw.RawFiles:
+def _find(project: settings.Project, results: Path, accept: raw.Accept | None = None) -> raw.RawFiles:
     """The raw files; what was learnt of each is remembered by its identity."""
     path = results / MEMORY_FILE
     memory: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     before = dict(memory)
-    found = raw.find(project.folder, project.configuration, memory)
+    found = raw.find(project.folder, project.configuration, memory, accept)
     if memory != before:
         codec.write_bytes(json.dumps(memory).encode(), path)
     if not found.frames and not found.failures:

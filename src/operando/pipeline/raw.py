@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -86,12 +86,20 @@ class RawFiles:
         }
 
 
-def find(folder: Path, configuration: Configuration, memory: dict[str, dict[str, Any]]) -> RawFiles:
-    """List the raw frames; ``memory`` remembers by identity what was found in a file before, and is updated."""
+Accept = Callable[[Path], bool]
+
+
+def find(
+    folder: Path, configuration: Configuration, memory: dict[str, dict[str, Any]], accept: Accept | None = None
+) -> RawFiles:
+    """List the raw frames; ``memory`` remembers by identity what was found in a file before, and is updated.
+
+    With ``accept`` only the files that it accepts count, and a pattern may match none yet.
+    """
     frames: list[RawFrame] = []
     failures: list[Failure] = []
     for product, names, options, times in _sections(folder, configuration):
-        for file, path in _expand(folder, names, product):
+        for file, path in _expand(folder, names, product, accept):
             try:
                 found = _frames_of(product, file, path, options, _times_of(times, file), memory)
             except OperandoError as error:
@@ -127,12 +135,14 @@ def _sections(
         yield "record", cycler.files, options, {}
 
 
-def _expand(folder: Path, names: tuple[str, ...], product: str) -> list[tuple[str, Path]]:
+def _expand(folder: Path, names: tuple[str, ...], product: str, accept: Accept | None) -> list[tuple[str, Path]]:
     """Files of globs and names, in natural order, relative to ``folder`` where they lie below it."""
     found: list[Path] = []
     for name in names:
         matches = sorted(_glob(folder, name), key=_natural)
-        if not matches:
+        if accept is not None:
+            matches = [match for match in matches if match.exists() and accept(match)]
+        elif not matches:
             raise ConfigurationError(
                 f"operando.toml: no file matches {name!r}; correct `files` or copy the {product}s."
             )

@@ -37,6 +37,7 @@ LOOK_EVERY_S = 2.0
 """Looking costs little: it is done at least this often, whatever the time between runs."""
 MOST_QUICK_LOOKS = 3
 """Scans that may wait for a quick look; of more only the newest are looked at."""
+CHANGING = "still changing"
 HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 LONGEST_PAUSE_S = 60.0
 GIGABYTE = 1e9
@@ -118,13 +119,13 @@ class Arrivals:
         if self._taken.get(path) == signature:
             return ""
         if self._seen.get(path) != signature:
-            return "still changing"
+            return CHANGING
         return "" if can_be_opened(path) else "can't be opened yet"
 
     def take(self) -> dict[Path, float] | None:
         """Files for the next run with the time of their arrival; ``None`` while it is better to wait."""
         with self._lock:
-            if not self._fresh or self.missing:
+            if not self._fresh:
                 return None
             oldest = min(self._fresh.values())
             if self.waiting and time.monotonic() - oldest < PATIENCE_S:
@@ -132,6 +133,12 @@ class Arrivals:
             self._taken.update({path: self._seen[path] for path in self._fresh})
             taken, self._fresh = self._fresh, {}
             return taken
+
+    def accepts(self, path: Path) -> bool:
+        """Whether a run may read a file: a table that grows yes, a scan that does or can't be opened yet no."""
+        with self._lock:
+            reason = self.waiting.get(path)
+            return reason is None or (reason == CHANGING and path not in self.scans)
 
     def put_back(self, taken: Iterable[Path]) -> None:
         """The run failed as a whole: its files are new again."""
@@ -293,7 +300,8 @@ class _Follower:
         began = time.monotonic()
         self._say("working", f"working on {_count(len(taken), 'new file')}{self._behind()}")
         try:
-            done = experiment.bring_up_to_date(self.folder, self.options, self._tell, self.version)
+            seen = self.arrivals.accepts
+            done = experiment.bring_up_to_date(self.folder, self.options, self._tell, self.version, seen)
         except (OperandoError, OSError) as error:
             self.arrivals.put_back(taken)
             log.warning("%s", error)
@@ -332,7 +340,7 @@ class _Follower:
     def _say_waiting(self) -> None:
         arrivals = self.arrivals
         if arrivals.missing:
-            self._say("waiting", f"waiting for the first file of {', '.join(arrivals.missing)}")
+            self._say("following", f"up to date; waiting for the first file of {', '.join(arrivals.missing)}")
         elif arrivals.waiting:
             path, reason = next(iter(arrivals.waiting.items()))
             more = f" and {len(arrivals.waiting) - 1} more" if len(arrivals.waiting) > 1 else ""
