@@ -1,6 +1,7 @@
 """What is written can be read again, whole or not at all."""
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -139,11 +140,12 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 def test_a_lock_of_a_process_that_is_gone_is_taken_over_with_a_word(tmp_path: Path) -> None:
     import socket
 
-    content = {"host": socket.gethostname(), "process": 4_000_000, "since": 0.0}
+    content = {"host": socket.gethostname(), "process": 4_000_000, "since": time.time() - 7200}
     (tmp_path / "lock.json").write_text(json.dumps(content))
     with held(tmp_path) as taken:
         assert taken is not None
-        assert "4000000" in taken
+        assert f"process 4000000 on {socket.gethostname()}, which is gone" in taken
+        assert taken.endswith("for 2.0 h")
 
 
 def test_a_product_that_starts_again_grows_in_a_place_of_its_own(tmp_path: Path) -> None:

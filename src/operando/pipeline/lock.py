@@ -43,22 +43,31 @@ def _acquire(path: Path) -> str | None:
         except FileExistsError:
             other = _holder(path)
             if other is not None and _alive(other):
-                since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(other.get("since", 0)))
                 raise LockedError(
-                    f"{path.parent}: process {other['process']} on {other['host']} has worked on it since {since}; "
+                    f"{path.parent}: process {other['process']} on {other['host']} has worked on it "
+                    f"since {_since(other)}; "
                     f"wait for it, or delete {path} if it is gone."
                 ) from None
-            sentence = (
-                f"took over the lock of process {other['process']} on {other['host']}, which is gone"
-                if other
-                else "took over a lock that names nobody"
-            )
+            sentence = _taken_over(other)
             path.unlink(missing_ok=True)
             _write(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY), mine)
             return sentence
         _write(descriptor, mine)
         return None
     raise LockedError(f"{path}: the lock keeps changing hands; try again.")
+
+
+def _taken_over(other: dict[str, Any] | None) -> str:
+    if other is None:
+        return "took over a lock that names nobody"
+    hours = (time.time() - other.get("since", time.time())) / 3600
+    age = f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"
+    who = f"process {other['process']} on {other['host']}"
+    return f"took over the lock of {who}, which is gone: it held it since {_since(other)}, for {age}"
+
+
+def _since(other: dict[str, Any]) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(other.get("since", 0)))
 
 
 def _write(descriptor: int, content: dict[str, Any]) -> None:

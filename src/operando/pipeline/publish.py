@@ -17,7 +17,7 @@ from operando.pipeline.store import Results
 
 def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str | None]]) -> list[Path]:
     """Write everything that is derived from the products; returns the files."""
-    results = Results(folder)
+    results = _Remembering(folder)
     written = [write_summary(results, title, version, warnings)]
     written += write_tables(results)
     written.append(write_store(results))
@@ -25,6 +25,19 @@ def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str
     written.append(deposit.write(results, version))
     display.write_display(results)
     return written
+
+
+class _Remembering(Results):
+    """Puts each table together once for all files that it goes into."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tables: dict[str, xr.Dataset | None] = {}
+        super().__init__(folder)
+
+    def table(self, name: str) -> xr.Dataset | None:
+        if name not in self._tables:
+            self._tables[name] = super().table(name)
+        return self._tables[name]
 
 
 def write_summary(results: Results, title: str, version: str, warnings: list[dict[str, str | None]]) -> Path:
