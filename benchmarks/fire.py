@@ -22,6 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sections import put_section
+
+MARK = "<!-- fire -->"
 POINTS = {
     "shard": ("operando.pipeline.arrays", "write_slab"),
     "arrays created": ("operando.pipeline.arrays", "create"),
@@ -195,9 +198,9 @@ def measure(count: int, seed: int) -> tuple[list[Result], float]:
 
 
 def table(results: list[Result], whole_s: float) -> str:
-    """The page."""
+    """The section of docs/reliability.md."""
     lines = [
-        "# Reliability",
+        "## Killed runs",
         "",
         f"{len(results)} runs of the preset `tiny` (two scans) were killed with SIGKILL and resumed, by `make fire` on "
         f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}. "
@@ -237,7 +240,7 @@ def main() -> None:
     given = parser.parse_args()
     results, whole_s = measure(given.kills, given.seed)
     text = table(results, whole_s)
-    given.output.write_text(text, encoding="utf-8")
+    put_section(given.output, MARK, text)
     print(text)
     sys.exit(0 if all(r.same and r.readable for r in results) else 1)
 
