@@ -82,3 +82,15 @@ def test_a_dataset_in_the_place_of_a_group_is_a_sentence(tmp_path: Path) -> None
         file["exchange"] = np.arange(3)
     with pytest.raises(BrokenFileError, match=r"is missing|no array"):
         KNOWN["data_exchange"].read(path, OPTIONS)
+
+
+def test_an_image_key_that_is_no_number_marks_no_projection(tmp_path: Path) -> None:
+    path = mutations.hdf5_samples(tmp_path)["nxtomo"]
+    with h5py.File(path, "r+") as file:
+        keys = file["entry/instrument/detector/image_key"][()].astype(float)
+        keys[[3, 4]] = np.nan, 1e300
+        del file["entry/instrument/detector/image_key"]
+        file["entry/instrument/detector/image_key"] = keys
+    found = KNOWN["nxtomo"].read(path, OPTIONS)
+    assert found["image_key"].values.tolist() == [2, 1, 0, 3, 3, 0, 0, 0]
+    assert "2 frames are alignment or invalid by image_key; not used." in found.attrs["warnings"]
