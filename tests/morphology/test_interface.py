@@ -8,6 +8,7 @@ import xarray as xr
 from cells import PHASES, VOXEL, Cell, as_volume, with_change
 
 from operando.model.configuration import Track
+from operando.morphology import gap_fit
 from operando.morphology.bore import bore
 from operando.morphology.classify import classify
 from operando.morphology.components import connected
@@ -60,6 +61,14 @@ def test_cavity_and_its_share_of_the_surface(seen: dict[str, xr.Dataset]) -> Non
     assert float(surface["contact_loss_low"]) <= np.mean(truth > 0) <= float(surface["contact_loss_high"])
     void = seen["volumes"].sel(phase="void")
     assert float(void["volume"]) / VOXEL**3 == pytest.approx(CELL.truth()["void"], rel=0.07)
+
+
+def test_every_second_column_gives_the_same_cavity(
+    seen: dict[str, xr.Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gap_fit, "_MOST_COLUMNS", CELL.inside().size / 3)
+    coarse = interface(seen["labels"], seen["volume"], seen["bore"], seen["levels"], None, seen["labels"])
+    assert float(coarse["cavity_volume"]) == pytest.approx(float(seen["surface"]["cavity_volume"]), rel=0.1)
 
 
 def test_upside_down_cell_measures_the_same(seen: dict[str, xr.Dataset]) -> None:

@@ -42,9 +42,10 @@ def sample_columns(
 
     ``source`` holds rows from ``first`` of ``total``; ``out`` (step, y, x) begins at ``lowest`` steps. Only points
     whose row lies in the range ``wanted`` are filled. ``geometry`` = spacing, centre, matrix, translation, tube, wall,
-    scale as in ``resample``: lengths in µm from the first voxel's centre, points near the wall are read further inside.
+    scale as in ``resample`` (µm from the first voxel's centre, points near the wall are read further inside), stride:
+    the map holds every ``stride``-th column.
     """
-    spacing, centre, matrix, translation, tube, wall, scale = geometry
+    spacing, centre, matrix, translation, tube, wall, scale, stride = geometry
     steps, ny, nx = out.shape
     radius = tube[5]
     for j in range(ny):
@@ -53,7 +54,7 @@ def sample_columns(
                 continue
             for n in range(steps):
                 z = (height[j, k] + facing * (lowest + n)) * spacing[0]
-                y, x = j * spacing[1], k * spacing[2]
+                y, x = j * stride * spacing[1], k * stride * spacing[2]
                 if radius < 1e300 and wall > 0.0:
                     axis_y = tube[1] + (z - tube[0]) * tube[3]
                     axis_x = tube[2] + (z - tube[0]) * tube[4]

@@ -45,14 +45,19 @@ class Columns:
         return np.asarray((total + weak * typical) / (count + weak))
 
 
-def columns(volume: Volume, height: np.ndarray, facing: int, place: Placement, wall_um: float, length: int) -> Columns:
-    """Read the columns of a surface ``height`` (y, x; rows of the first scan's frame), ``length`` voxels beyond it."""
+def columns(
+    volume: Volume, height: np.ndarray, facing: int, place: Placement, wall_um: float, length: int, stride: int = 1
+) -> Columns:
+    """Read the columns of a surface ``height`` (y, x; rows of the first scan's frame), ``length`` voxels beyond it.
+
+    The map holds every ``stride``-th column of the volume along y and x.
+    """
     from operando.morphology._gap_kernels import sample_columns
 
     grid = grid_of(volume, "mu")
     total = grid.shape[0]
     out = np.full((length - LOWEST, *height.shape), np.nan, np.float32)
-    geometry = (grid.spacing, place.centre, place.matrix, place.translation, place.tube, wall_um, place.scale)
+    geometry = (grid.spacing, place.centre, place.matrix, place.translation, place.tube, wall_um, place.scale, stride)
     ends = np.array([np.nanmin(height), np.nanmax(height)])
     reach = place.reach_um(grid.spacing) / grid.spacing[0] + 2
     low = max(int(ends[0] - reach - (length if facing < 0 else -LOWEST)), 0)

@@ -30,6 +30,9 @@ _TOO_WIDE = 0.015
 
 _SHORTEST, _LONGEST = 32, 128
 
+_MOST_COLUMNS = 1.2e6
+"""Of larger maps every second, third … column is fitted, so that the columns fit in memory."""
+
 
 @dataclass(frozen=True)
 class GapFit:
@@ -46,6 +49,19 @@ class GapFit:
     width: float
     misfit: float
 
+    def spread_out(self, stride: int, height: np.ndarray) -> "GapFit":
+        """The maps with every column of ``height``, each as its nearest fitted one."""
+        if stride == 1:
+            return self
+
+        def spread(values: np.ndarray) -> np.ndarray:
+            full = np.repeat(np.repeat(values, stride, axis=0), stride, axis=1)[: height.shape[0], : height.shape[1]]
+            return np.where(np.isfinite(height), full, np.nan)
+
+        return GapFit(
+            spread(self.gap), spread(self.narrow), spread(self.wide), spread(self.dark), self.width, self.misfit
+        )
+
 
 def fit_gap(
     volume: Volume, height: np.ndarray, facing: int, levels: Levels, roles: Roles, place: Placement, wall_um: float
@@ -57,13 +73,14 @@ def fit_gap(
     void, electrolyte = float(mean[roles.void - 1]), float(mean[roles.electrolyte - 1])
     if not np.isfinite(void + electrolyte) or electrolyte <= void:
         return None
-    calm_height = smooth_height(height, 0.7)
+    stride = int(np.ceil(np.sqrt(height.size / _MOST_COLUMNS)))
+    calm_height = smooth_height(height, 0.7)[::stride, ::stride]
     length = _SHORTEST
     while True:
-        found = columns(volume, calm_height, facing, place, wall_um, length)
-        result = _fit(found, calm_height, void, electrolyte)
+        found = columns(volume, calm_height, facing, place, wall_um, length, stride)
+        result = _fit(found, calm_height, stride, void, electrolyte)
         if length >= _LONGEST or np.mean(result.gap[np.isfinite(result.gap)] > length - 8) < 1e-3:
-            return result
+            return result.spread_out(stride, height)
         length *= 2
 
 
@@ -73,9 +90,9 @@ def place_spacing(volume: Volume) -> float:
     return float(z[1] - z[0]) if len(z) > 1 else 1.0
 
 
-def _fit(found: Columns, height: np.ndarray, void: float, electrolyte: float) -> GapFit:
+def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electrolyte: float) -> GapFit:
     anode = found.level(np.broadcast_to(found.steps <= -3, found.raw.shape), 1.5, np.nan)
-    slope_y, slope_x = np.gradient(smooth_height(height, 1.5))
+    slope_y, slope_x = np.gradient(smooth_height(height, 1.5), stride)
     tilt = np.nan_to_num(np.sqrt(1 + np.minimum(slope_y**2 + slope_x**2, 8.0)), nan=1.0)
     levels = np.stack([np.full_like(anode, void), np.full_like(anode, electrolyte), anode])
     width = edge_width(found, levels, tilt)
