@@ -18,7 +18,7 @@ from operando.model.products.diffraction import FITTED, LATTICE, LINES, Calibrat
 from operando.model.step import Setting, step
 
 
-@step(version=6)
+@step(version=7)
 def fit(
     corrected: Corrected,
     calibration: Calibration,
@@ -252,4 +252,17 @@ def _notes(
     lost = unindexed(fits)
     if lost:
         notes.append(f"{file}: no phase explains the lines at {', '.join(f'{energy:.2f}' for energy in lost)} keV")
+    share = float(np.median([_unexplained_share(one) for one in fits]))
+    if share > 0.5:
+        notes.append(
+            f"{file}: {100 * share:.0f} % of what stands out belongs to no phase; "
+            "check two_theta_deg, the energy scale and phases before any lattice is trusted"
+        )
     return notes
+
+
+def _unexplained_share(one: ElementFit) -> float:
+    """Share of all line areas that lines without a phase have taken."""
+    foreign = float(one.unindexed()[1].sum())
+    areas = [one.areas(phase)[0] for phase in range(len(one.patterns)) if one.place_of[phase] >= 0]
+    return foreign / max(foreign + float(sum(np.nansum(part) for part in areas)), 1.0)
