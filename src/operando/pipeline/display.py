@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ BOX_EDGE = 256
 """The longest edge of the copy for the view in three dimensions."""
 SLAB_BYTES = 48e6
 QUANTILES = (0.0005, 0.9995)
-MOST_AT_ONCE = 4
+MOST_AT_ONCE = 2
 """Images written at the same time, each from slabs of ``SLAB_BYTES``."""
 STILL_VOXELS = 0.25
 """A motion that moves no voxel further than this is not interpolated."""
@@ -324,35 +325,35 @@ def _write(folder: Path, name: str, source: _Source) -> Path:
 
 def _write_planes(folder: Path, source: _Source) -> None:
     image = source.image
-    files = {plane: _create(folder, image, *plane) for plane in image.planes}
     factor = box_factor(image.shape)
     box = np.zeros(image.shape_at(factor), np.uint8)
     step = math.lcm(2, factor)
     rows = max(1, int(SLAB_BYTES / (image.shape[1] * image.shape[2])) // step) * step
-    for start in range(0, image.shape[0], rows):
-        block = source.read(start, min(start + rows, image.shape[0]))
-        levels = {1: block, 2: binned(block, 2, mean=source.mean)}
-        for (axis, by), file in files.items():
-            _put(file, levels[by], axis, start // by)
-        small = binned(block, factor, mean=source.mean)
-        box[start // factor : start // factor + len(small)] = small
+    with ExitStack() as stack:
+        files = {
+            (axis, by): stack.enter_context((folder / f"{axis}{by}.u8").open("wb", buffering=0))
+            for axis, by in image.planes
+        }
+        for start in range(0, image.shape[0], rows):
+            block = source.read(start, min(start + rows, image.shape[0]))
+            levels = {1: block, 2: binned(block, 2, mean=source.mean)}
+            for (axis, by), file in files.items():
+                _put(file.fileno(), levels[by], axis, start // by, image.shape_at(by)[0])
+            small = binned(block, factor, mean=source.mean)
+            box[start // factor : start // factor + len(small)] = small
     (folder / "box.u8").write_bytes(box.tobytes())
-    for file in files.values():
-        file.flush()
 
 
-def _create(folder: Path, image: Image, axis: str, factor: int) -> np.memmap:
-    shape = (image.shape_at(factor)[AXES.index(axis)], *image.plane_shape(axis, factor))
-    return np.memmap(folder / f"{axis}{factor}.u8", np.uint8, "w+", shape=shape)
+def _put(file: int, block: np.ndarray, axis: str, start: int, height: int) -> None:
+    """Write a block of rows into the file of planes across ``axis``; the volume has ``height`` rows.
 
-
-def _put(file: np.memmap, block: np.ndarray, axis: str, start: int) -> None:
-    """Write a block of rows into the file of planes across ``axis``."""
-    stop = start + len(block)
+    Plain writes, not a memory map: a map of a large volume would count as memory of the run.
+    """
     if axis == "z":
-        file[start:stop] = block
-    else:
-        file[:, start:stop] = np.moveaxis(block, AXES.index(axis), 0)
+        os.pwrite(file, block.tobytes(), start * block[0].size)
+        return
+    for number, plane in enumerate(np.moveaxis(block, AXES.index(axis), 0)):
+        os.pwrite(file, plane.tobytes(), (number * height + start) * plane.shape[1])
 
 
 def binned(block: np.ndarray, factor: int, *, mean: bool) -> np.ndarray:
