@@ -38,6 +38,7 @@ LOOK_EVERY_S = 2.0
 MOST_QUICK_LOOKS = 3
 """Scans that may wait for a quick look; of more only the newest are looked at."""
 CHANGING = "still changing"
+NEEDED = ("dask.base", "operando.tomography.scan")  # imported before there are two threads: imports that cross break
 HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 LONGEST_PAUSE_S = 60.0
 GIGABYTE = 1e9
@@ -228,9 +229,7 @@ class _Follower:
         notify: str | None,
     ) -> None:
         self.folder, self.options, self.tell, self.version = folder, options, tell, version
-        self.every, self.notify = every, notify
-        self.arrivals = Arrivals(folder)
-        self.state = _State()
+        self.every, self.notify, self.arrivals, self.state = every, notify, Arrivals(folder), _State()
         self._stop = threading.Event()
         self._written = ""
         self._times: deque[float] = deque(maxlen=12)
@@ -238,6 +237,8 @@ class _Follower:
 
     def follow(self, duration: float | None) -> None:
         """Run until interrupted or for ``duration`` seconds."""
+        for name in NEEDED:
+            import_module(name)
         until = time.monotonic() + duration if duration is not None else float("inf")
         looking = threading.Thread(target=self._look_for_ever, name="looking", daemon=True)
         looking.start()
@@ -257,7 +258,6 @@ class _Follower:
     # ---- looking ------------------------------------------------------------------------------------------
 
     def _look_for_ever(self) -> None:
-        import_module("operando.tomography.scan")  # what a quick look needs is there before the first scan
         pause = 0.0
         while not self._stop.wait(pause):
             try:
