@@ -27,17 +27,23 @@ def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str
     return written
 
 
+MOST_REMEMBERED_BYTES = 2_000_000
+
+
 class _Remembering(Results):
-    """Puts each table together once for all files that it goes into."""
+    """Puts each table together once for all files that it goes into; big ones again, to spare the memory."""
 
     def __init__(self, folder: Path) -> None:
         self._tables: dict[str, xr.Dataset | None] = {}
         super().__init__(folder)
 
     def table(self, name: str) -> xr.Dataset | None:
-        if name not in self._tables:
-            self._tables[name] = super().table(name)
-        return self._tables[name]
+        if name in self._tables:
+            return self._tables[name]
+        table = super().table(name)
+        if table is None or table.nbytes < MOST_REMEMBERED_BYTES:
+            self._tables[name] = table
+        return table
 
 
 def write_summary(results: Results, title: str, version: str, warnings: list[dict[str, str | None]]) -> Path:
