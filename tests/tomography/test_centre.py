@@ -84,6 +84,13 @@ def test_a_new_scan_leaves_the_old_centres_as_they_are() -> None:
 
 
 @pytest.mark.data
+def test_one_wrong_centre_among_four_leaves_the_others_alone() -> None:
+    found = centres(_series([48.91, 49.0, 38.55, 49.1]), CentresParameters())
+    assert found["outlier"].values.tolist() == [False, False, True, False]
+    np.testing.assert_array_equal(found["centre"].values[[0, 1, 3]], [48.91, 49.0, 49.1])
+    assert abs(float(found["centre"][2]) - 49.05) < 0.1
+
+
 @pytest.mark.parametrize(("name", "place"), [("tooth.h5", 295.7), ("savu_image_test.h5", 85.8)])
 def test_real_centres(shared_data: Path, name: str, place: float) -> None:
     with h5py.File(shared_data / "tomography" / name) as file:

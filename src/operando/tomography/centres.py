@@ -18,7 +18,11 @@ class CentresParameters(Parameters):
     least: float = Field(default=0.5, description="and at least this far, in pixels", ge=0)
 
 
-@step(version=1)
+FEWEST = 4
+"""Fewer scans than this can't judge each other."""
+
+
+@step(version=2)
 def centres(series: Series[Centre], params: CentresParameters) -> Centres:
     """Keep every centre as found unless it does not fit a line through its neighbours; then take the line's.
 
@@ -44,23 +48,38 @@ def judged(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return centre, std and outlier flag of each scan; fewer than four scans can't judge each other."""
     centre, std, outlier = found.copy(), stds.copy(), np.zeros(len(found), bool)
-    if len(found) < 4:
+    if len(found) < FEWEST:
         return centre, std, outlier
-    lines = [_line_through_others(place, scans, found, outlier, params.neighbours) for place in range(len(found))]
-    outlier = np.array(
-        [abs(f - line) > max(params.sigmas * np.hypot(scatter, s), params.least)
-         for f, s, (line, scatter) in zip(found, stds, lines, strict=True)]
-    )  # fmt: skip
+    while np.count_nonzero(~outlier) >= FEWEST:
+        worst = _worst(scans, found, stds, outlier, params)
+        if worst is None:
+            break
+        outlier[worst] = True
     for place in np.flatnonzero(outlier):
-        line, scatter = _line_through_others(int(place), scans, found, outlier, params.neighbours)
+        line, scatter, _ = _line_through_others(int(place), scans, found, outlier, params.neighbours)
         centre[place], std[place] = round(line, 3), max(scatter, float(np.median(stds)))
     return centre, std, outlier
 
 
+def _worst(
+    scans: np.ndarray, found: np.ndarray, stds: np.ndarray, ignored: np.ndarray, params: CentresParameters
+) -> int | None:
+    """Of the centres off their neighbours' line the one without which those agree best; ``None`` if all fit.
+
+    One at a time: among few scans a wrong one spoils the lines of the right ones.
+    """
+    candidates = []
+    for place in np.flatnonzero(~ignored):
+        line, scatter, furthest = _line_through_others(int(place), scans, found, ignored, params.neighbours)
+        if abs(found[place] - line) > max(params.sigmas * float(np.hypot(scatter, stds[place])), params.least):
+            candidates.append((furthest, int(place)))
+    return min(candidates)[1] if candidates else None
+
+
 def _line_through_others(
     place: int, scans: np.ndarray, found: np.ndarray, ignored: np.ndarray, neighbours: int
-) -> tuple[float, float]:
-    """Robust line (Theil and Sen) through the nearest scans, evaluated at this one; and their scatter about it."""
+) -> tuple[float, float, float]:
+    """Robust line (Theil and Sen) through the nearest scans at this one; their scatter and largest distance."""
     others = np.flatnonzero(~ignored & (np.arange(len(found)) != place))
     if others.size == 0:
         others = np.flatnonzero(np.arange(len(found)) != place)
@@ -70,4 +89,5 @@ def _line_through_others(
     apart = x[two] != x[one]
     slope = float(np.median((y[two] - y[one])[apart] / (x[two] - x[one])[apart])) if apart.any() else 0.0
     level = float(np.median(y - slope * x))
-    return level, 1.4826 * float(np.median(np.abs(y - slope * x - level)))
+    off = np.abs(y - slope * x - level)
+    return level, 1.4826 * float(np.median(off)), float(off.max())
