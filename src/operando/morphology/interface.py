@@ -1,5 +1,6 @@
 """The anode's surface towards the electrolyte, and what opened before it."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,6 +19,9 @@ from operando.morphology.rim import SEEN, Opened, opened
 from operando.morphology.roles import Roles
 from operando.morphology.surface import HeightMap, counted_gap, facing_of, height_map, main_body
 from operando.morphology.triangles import contact, roughness, smooth_height
+
+LEAST_OPEN = 0.4
+"""Of a fitted gap this thin, in voxels, contact is no longer believed."""
 
 
 class InterfaceParameters(Parameters):
@@ -39,7 +43,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=3)
+@step(version=4)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -82,6 +86,8 @@ class _Gaps:
     best: Opened | None
     others: tuple[Opened, ...]
     warnings: list[str]
+    unsure: float = 0.0
+    """Standard deviation of the fitted gap where there seems to be contact, voxels: it may hide there."""
 
 
 def _counted(surface: HeightMap, params: InterfaceParameters) -> _Gaps:
@@ -100,7 +106,10 @@ def _fitted(fit: GapFit, params: InterfaceParameters) -> _Gaps:
             "so that gaps can't be measured"
         )
         return _Gaps(None, (), [sentence])
-    return _Gaps(opened(fit.gap), tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark)), [])
+    best = opened(fit.gap)
+    closed = smooth_height(fit.gap, 1.0)[~best.everywhere & np.isfinite(fit.gap)]
+    unsure = float(np.sqrt(np.nanmean(closed**2))) if closed.size else 0.0
+    return _Gaps(best, tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark)), [], unsure)
 
 
 def _pack(
@@ -117,8 +126,8 @@ def _pack(
     if gaps.best is not None:
         gap = np.where(known, gaps.best.gap * grid.spacing[0], np.nan)
         number = _numbered(gaps.best.everywhere & known)
-        values |= _contact(gaps.best, gaps.others, height, smooth, pixel)
-        values |= _cavity(gaps.best, gaps.others, grid)
+        values |= _hidden_contact(_contact(gaps.best, gaps.others, height, smooth, pixel), gaps.unsure)
+        values |= _cavity(gaps.best, gaps.others, grid, gaps.unsure * np.sum(known & ~gaps.best.everywhere))
         values["cavity_counted"] = counted_gap(labels, roles, surface, gaps.best) * grid.voxel_volume
     else:
         values |= _unknown(("contact_area", "contact_loss", "cavity_volume")) | {"cavity_counted": float("nan")}
@@ -172,8 +181,18 @@ def _contact(
     }
 
 
-def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid) -> dict[str, float]:
-    """Volume of the open gaps with its bounds, µm³."""
+def _hidden_contact(values: dict[str, float], unsure: float) -> dict[str, float]:
+    """Contact and its loss, with the share of columns lowered that may be open by ``LEAST_OPEN`` voxels unseen."""
+    share = math.erfc(LEAST_OPEN / (math.sqrt(2) * unsure)) if unsure > 0 else 0.0
+    loss = values["contact_loss_high"]
+    return values | {
+        "contact_area_low": values["contact_area_low"] * (1 - share),
+        "contact_loss_high": min(1.0, loss + (1 - loss) * share),
+    }
+
+
+def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid, hidden: float) -> dict[str, float]:
+    """Volume of the open gaps with its bounds, µm³; above it also one standard deviation of what contact may hide."""
     volume = float(best.gap.sum())
     rim = float(best.gap[best.rim].sum()) / 2
     away = _spread([float(other.gap.sum()) - volume for other in others])
@@ -182,7 +201,7 @@ def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid) -> dict[str, f
     return {
         "cavity_volume": volume * voxel,
         "cavity_volume_low": max(volume - half, 0.0) * voxel,
-        "cavity_volume_high": (volume + half) * voxel,
+        "cavity_volume_high": (volume + half + hidden) * voxel,
     }
 
 
