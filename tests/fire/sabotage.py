@@ -1,6 +1,7 @@
 """Preloaded into a Dask worker: the first task of a step kills it, hangs it or finds no memory.
 
-``OPERANDO_SABOTAGE`` says which, and for which step, as in ``kill:reconstruct``; without a step for any.
+``OPERANDO_SABOTAGE`` says which, and for which step, as in ``kill:reconstruct``; without a step for any. A file in
+``OPERANDO_STRUCK`` tells that it happened: the scheduler may give a worker nothing to do.
 The signals and the limit are the operating system's own, nothing is pretended.
 """
 
@@ -22,6 +23,7 @@ def _sabotaged(step: Any, arguments: Any, rows: slice | None = None) -> Any:
     if victim not in {step.name, ""}:
         return _call(step, arguments, rows)
     worker.call = _call
+    Path(os.environ["OPERANDO_STRUCK"], way).touch()
     if way == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if way == "hang":

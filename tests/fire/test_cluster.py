@@ -47,7 +47,8 @@ def workers(address: str, folder: Path, *ways: str) -> Iterator[None]:
         there = len(client.scheduler_info()["workers"])
         for number, way in enumerate(ways):
             place = ("--local-directory", str(folder / f"worker{number}"))
-            stack.enter_context(process("dask_worker", address, *options, *place, OPERANDO_SABOTAGE=way))
+            sabotage = {"OPERANDO_SABOTAGE": way, "OPERANDO_STRUCK": str(folder)}
+            stack.enter_context(process("dask_worker", address, *options, *place, **sabotage))
         client.wait_for_workers(there + len(ways), timeout=120)
         yield
 
@@ -107,25 +108,30 @@ SILENT = "gave no sign of life for 5 s; done again with half the memory"
 HUNGRY = "its worker ran out of memory (Unable to allocate"
 
 
+TOLD = {
+    "kill": "is gone",
+    "hang": "gave no sign of life for 5 s; done again with half the memory",
+    "memory": "its worker ran out of memory (Unable to allocate",
+}
+
+
 @pytest.mark.parametrize(
-    ("ways", "sentences"),
-    [
-        (["kill:reconstruct"], [GONE]),
-        (["hang:reconstruct"], [SILENT]),
-        (["memory:reconstruct"], [HUNGRY]),
-        (["kill:", "hang:", "memory:"], [GONE, SILENT, HUNGRY]),
-    ],
+    "ways",
+    [["kill:reconstruct"], ["hang:reconstruct"], ["memory:reconstruct"], ["kill:", "hang:", "memory:"]],
     ids=["killed", "hung", "out of memory", "all three"],
 )
 def test_a_lost_worker_costs_no_bit_and_is_told(
-    address: str, raw: Path, serial: Path, tmp_path: Path, ways: list[str], sentences: list[str]
+    address: str, raw: Path, serial: Path, tmp_path: Path, ways: list[str]
 ) -> None:
     """Two workers with one of them sabotaged, and four with three."""
     with workers(address, tmp_path, *ways):
         report = run(raw, Options(scheduler=address, only=("reconstruct",), patience_s=PATIENCE_S))
     assert report.exit_status == 0
     assert_same_volumes(raw, serial)
-    for sentence in sentences:
+    struck = [sentence for way, sentence in TOLD.items() if (tmp_path / way).exists()]
+    if not struck:
+        pytest.skip("the scheduler gave the sabotaged worker nothing to do")
+    for sentence in struck:
         assert sentence in told(raw)
         assert sentence.partition(";")[0] in log_of(raw)
 
