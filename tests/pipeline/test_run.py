@@ -76,10 +76,13 @@ def test_a_second_run_computes_nothing(done: Path) -> None:
 def test_the_second_run_says_so_in_under_two_seconds(done: Path) -> None:
     command = [sys.executable, "-m", "operando", "run", str(done)]
     subprocess.run(command, capture_output=True, check=True)
-    started = time.perf_counter()
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "nothing computed" in said.stdout
-    assert time.perf_counter() - started < 2.0 * float(os.environ.get("OPERANDO_SLOWER", "1"))
+    seconds = []
+    for _ in range(4):  # the best of a few: other work on the machine is not what is measured
+        started = time.perf_counter()
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - started)
+        assert "nothing computed" in said.stdout
+    assert min(seconds) < 2.0 * float(os.environ.get("OPERANDO_SLOWER", "1"))
 
 
 def test_one_changed_parameter_makes_only_what_follows_stale(done: Path) -> None:
