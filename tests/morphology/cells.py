@@ -7,7 +7,7 @@ import xarray as xr
 from scipy import ndimage
 
 from operando.model.products.morphology import MOTIONS
-from operando.model.products.tomography import VOLUME
+from operando.model.products.tomography import TRUST, VOLUME
 from operando.morphology.rigid import Rigid
 
 PHASES = ("void", "electrolyte", "anode")
@@ -111,6 +111,17 @@ def as_volume(grey: np.ndarray, frame: int = 0, voxel: float = VOXEL) -> xr.Data
     """An array as a product."""
     coords = {name: voxel * np.arange(n) for name, n in zip(("z", "y", "x"), grey.shape, strict=True)}
     return VOLUME.new(coords=coords, attrs={"frame": frame, "file": f"scan_{frame}.h5"}, mu=grey)
+
+
+def starved_rows(shape: tuple[int, ...], rows: int, flipped: bool = False) -> xr.Dataset:
+    """A trust map whose first rows (last ones, if flipped) saw only starved rays; in fours."""
+    coarse = tuple(n // 4 for n in shape)
+    share = np.zeros(coarse, np.float32)
+    share[: rows // 4] = 0.5
+    axes = ("z_coarse", "y_coarse", "x_coarse")
+    coords = {name: (name, VOXEL * (1.5 + 4 * np.arange(n)), "um") for name, n in zip(axes, coarse, strict=True)}
+    share = np.ascontiguousarray(share[::-1]) if flipped else share
+    return TRUST.new(coords=coords, starved_share=share, noise=share * 0)
 
 
 def with_change(cell: Cell, **changes: object) -> Cell:

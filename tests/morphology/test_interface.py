@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import xarray as xr
-from cells import PHASES, VOXEL, Cell, as_volume, with_change
+from cells import PHASES, VOXEL, Cell, as_volume, starved_rows, with_change
 
 from operando.model.configuration import Track
 from operando.morphology import gap_fit
@@ -18,18 +18,20 @@ from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.roles import Roles
 from operando.morphology.segment import segment
+from operando.morphology.shadow import crossing
 from operando.morphology.track import track
 from operando.morphology.triangles import contact, triangle_areas
 
 CELL = Cell(gap=7.0, gap_power=1.0, gap_radius=14.0, bump=6.0, gap_at=(36.0, 36.0))
 
 
-def _measure(cell: Cell, noise: float = 0.15) -> dict[str, xr.Dataset]:
+def _measure(cell: Cell, noise: float = 0.15, opaque_rows: int = 0) -> dict[str, xr.Dataset]:
     volume = cell.volume(noise=noise, seed=4)
     tube = bore(volume, 2 * cell.bore * VOXEL / 1000)
     counted = histogram(volume, tube, None)
     own = levels(counted, classify([counted]))
-    labels = segment(volume, tube, own)
+    trust = starved_rows(cell.shape, opaque_rows, cell.flipped) if opaque_rows else None
+    labels = segment(volume, tube, own, None, trust)
     surface = interface(labels, volume, tube, own, None, labels)
     return {
         "volume": volume,
@@ -105,6 +107,29 @@ def test_protrusion_and_particle_as_drawn_in_the_paper() -> None:
     assert float(found["length"][0]) / VOXEL == pytest.approx(truth, abs=0.5)
     assert float(found["length"][1]) / VOXEL == pytest.approx(47.5 - 35.6, abs=0.15)
     assert found["length_low"][0] < truth * VOXEL < found["length_high"][0]
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_protrusion_over_an_opaque_anode_is_measured_from_its_shadow(flipped: bool) -> None:
+    cell = Cell(bump=12.0, flipped=flipped)
+    seen = _measure(cell, opaque_rows=24)
+    wanted = (Track(name="bump", kind="protrusion", at_um=(0, 35.5 * VOXEL, 35.5 * VOXEL), radius_um=12 * VOXEL),)
+    volume, surface = seen["volume"], seen["surface"]
+    found = track(volume, volume, surface, surface, seen["bore"], seen["levels"], None, wanted)
+    middle = np.hypot(*(np.indices(cell.shape[1:]) - 35.5))
+    ring = (middle > 12) & (middle <= 18)
+    assert np.isfinite(surface["height"].values[ring]).mean() < 0.5
+    truth = np.percentile(cell.height()[middle <= 12], 99) - np.median(cell.height()[ring])
+    assert float(found["length_low"][0]) < truth * VOXEL < float(found["length_high"][0])
+    assert "its base is the edge of the shadow" in found.attrs["warnings"][0]
+
+
+def test_no_shadow_no_length() -> None:
+    levels_of = np.array([1.7, 14.0])
+    heights = np.arange(6.0)
+    assert np.isnan(crossing(heights, np.full(6, 2.0), levels_of))
+    assert np.isnan(crossing(heights, np.full(6, 14.0), levels_of))
+    assert crossing(heights, np.array([1.7, 1.7, 1.7, 14, 14, 14]), levels_of) == pytest.approx(2.5)
 
 
 def test_no_tracks_are_no_error(seen: dict[str, xr.Dataset]) -> None:

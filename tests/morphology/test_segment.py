@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
-from cells import PHASES, VOXEL, Cell, motions_of, with_change
+from cells import PHASES, VOXEL, Cell, motions_of, starved_rows, with_change
 
 from operando.model.errors import OperandoError
-from operando.model.products.tomography import TRUST
 from operando.morphology.bore import bore
 from operando.morphology.classify import ClassifyParameters, classify
 from operando.morphology.histogram import histogram
@@ -65,13 +64,7 @@ def test_slab_too_thin_for_the_motion_is_refused(scan: dict[str, xr.Dataset]) ->
 
 
 def test_untrusted_voxels_are_no_phase(scan: dict[str, xr.Dataset]) -> None:
-    shape = tuple(n // 4 for n in CELL.shape)
-    share = np.zeros(shape, np.float32)
-    share[:3] = 0.5
-    axes = ("z_coarse", "y_coarse", "x_coarse")
-    coords = {name: (name, VOXEL * (1.5 + 4 * np.arange(n)), "um") for name, n in zip(axes, shape, strict=True)}
-    trust = TRUST.new(coords=coords, starved_share=share, noise=share * 0)
-    labels = segment(scan["volume"], scan["bore"], scan["classes"], None, trust)
+    labels = segment(scan["volume"], scan["bore"], scan["classes"], None, starved_rows(CELL.shape, 12))
     volumes = phase_volumes(labels, scan["bore"], scan["classes"])
     assert volumes["untrusted_rows"].values.tolist() == [[0, 11]]
     area = CELL.inside().sum()
@@ -87,6 +80,20 @@ def test_rows_out_of_view_are_unknown(scan: dict[str, xr.Dataset]) -> None:
     inside = labels["label"].values[:, 36, 36]
     assert np.all(inside[-5:] == 255)
     assert not np.any(inside[:-5] == 255)
+
+
+def test_an_anode_that_is_all_edges_is_found_and_known_no_better_than_its_voxels_allow() -> None:
+    cell = with_change(CELL, gap=0.0)
+    volume = cell.volume(seed=0)
+    counted = histogram(volume, bore(volume, 2 * cell.bore * VOXEL / 1000), None)
+    dense = counted["grey"].values > 8
+    core, edge = counted["core"].values.copy(), counted["edge"].values.copy()
+    edge[dense] += core[:, dense].sum(axis=0)
+    core[:, dense] = 0
+    found = classify([counted.assign(core=(counted["core"].dims, core), edge=(counted["edge"].dims, edge))])
+    anode = found.sel(phase="anode")
+    assert float(anode["mean"]) == pytest.approx(14, abs=0.2)
+    assert float(anode["mean_std"]) >= 0.8 * float(anode["width"]) / np.sqrt(edge[dense].sum())
 
 
 def test_given_means_are_used() -> None:

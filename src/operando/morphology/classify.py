@@ -29,7 +29,7 @@ class ClassifyParameters(Parameters):
 _DEFAULTS = ClassifyParameters()
 
 
-@step(version=3)
+@step(version=4)
 def classify(
     series: Series[Histogram],
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
@@ -149,7 +149,8 @@ def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> 
             std[p] = 0.05 * contrast
             continue
         local = np.nan_to_num(local)
-        std[p] = max(smallest, np.sqrt(np.average((local - np.average(local, weights=weight)) ** 2, weights=weight)))
+        spread = np.sqrt(np.average((local - np.average(local, weights=weight)) ** 2, weights=weight))
+        std[p] = max(smallest, spread, width / np.sqrt(weight.sum()))  # one scan or sector alone has no spread
         sector = (local * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
         drift[p] = np.sqrt(np.average((local - sector) ** 2, weights=weight))
     return std, drift

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from operando.model.errors import OperandoError
@@ -77,11 +78,12 @@ class OnDask:
 
     def __init__(self, client: Any, patience_s: float) -> None:
         self.client, self.patience_s = client, patience_s
-        self.slots = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-        self.incidents: list[str] = []
         self._beats: dict[str, tuple[float, float]] = {}
+        self._incidents: list[str] = []
         self._longest: dict[str, float] = defaultdict(float)
         self._looked = self._last_worker = time.monotonic()
+        self._silent(self._heartbeats(), self._looked)
+        self.slots = max(1, len(self._beats))
 
     def submit(self, work: Callable[[Any], Any], task: Any) -> DaskFuture:
         """Start a task; ``pure=False`` since the digest, not Dask, decides what is the same."""
@@ -105,6 +107,12 @@ class OnDask:
             except CancelledError:
                 raise ClusterLostError(_GONE) from None
 
+    def incidents(self) -> list[str]:
+        """What befell the workers, after a last look: one may have died just before the end."""
+        with suppress(ClusterLostError):  # nothing is left to be done there
+            self._look([])
+        return self._incidents
+
     def _learn(self, futures: list[DaskFuture]) -> None:
         for future in futures:
             if not future.lost:
@@ -113,24 +121,29 @@ class OnDask:
     def _look(self, futures: list[DaskFuture]) -> None:
         """Find out which workers are gone, silent or stuck, and take their tasks from them."""
         try:
-            workers = self.client.scheduler_info(n_workers=-1)["workers"]
+            beats = self._heartbeats()
             processing = self.client.processing()
         except OSError:
             raise ClusterLostError(_GONE) from None
         now = self._looked = time.monotonic()
-        silent = self._silent({address: about["last_seen"] for address, about in workers.items()}, now)
+        silent = self._silent(beats, now)
         places = {key: address for address, keys in processing.items() for key in keys}
         for future in futures:
             self._follow(future, places.get(future.inner.key), silent, now)
-        bad = silent | {future.place for future in futures if future.lost and future.place in workers}
+        bad = silent | {future.place for future in futures if future.lost and future.place in beats}
         if bad:
             self._put_away(sorted(address for address in bad if address))
+
+    def _heartbeats(self) -> dict[str, float]:
+        """When the scheduler last heard of each worker, by its own clock."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        return {address: about["last_seen"] for address, about in workers.items()}
 
     def _silent(self, seen: dict[str, float], now: float) -> set[str]:
         """Take note of all heartbeats; the clocks of other machines are not trusted, only that they move."""
         for address in set(self._beats) - set(seen):
-            self.incidents.append(f"the worker {address} is gone; others took over what it had")
-            log.warning(self.incidents[-1])
+            self._incidents.append(f"the worker {address} is gone; others took over what it had")
+            log.warning(self._incidents[-1])
             del self._beats[address]
         for address, beat in seen.items():
             if address not in self._beats or self._beats[address][0] != beat:

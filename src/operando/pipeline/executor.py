@@ -16,10 +16,9 @@ Work = Callable[[Any], Any]
 
 
 class Executor(Protocol):
-    """Takes tasks, gives futures, says how many at a time; ``incidents`` are sentences on what went wrong with it."""
+    """Takes tasks, gives futures, says how many at a time."""
 
     slots: int
-    incidents: list[str]
 
     def submit(self, work: Work, task: Any) -> Any:
         """Start one task."""
@@ -29,14 +28,15 @@ class Executor(Protocol):
         """Wait until at least one is done and return those that are."""
         ...
 
+    def incidents(self) -> list[str]:
+        """Sentences on what befell the workers."""
+        ...
+
 
 class InProcess:
     """Runs each task at once, here; for small work, where starting workers costs more than they save."""
 
     slots = 1
-
-    def __init__(self) -> None:
-        self.incidents: list[str] = []
 
     def submit(self, work: Work, task: Any) -> "Future[Any]":
         """Run the task; its error is kept in the future."""
@@ -48,6 +48,10 @@ class InProcess:
     def wait(self, futures: list["Future[Any]"]) -> list["Future[Any]"]:
         """All are done already."""
         return futures
+
+    def incidents(self) -> list[str]:
+        """No worker, no incident."""
+        return []
 
 
 @contextmanager

@@ -148,9 +148,9 @@ def write_store(results: Results) -> Path:
 
 
 def _references(results: Results, name: str) -> xr.Dataset:
-    numbers = results.frames(name)
-    paths = [str(results.location(name, number).relative_to(results.path)) for number in numbers]  # type: ignore[union-attr]
-    return xr.Dataset({"path": ("scan", paths)}, coords={"scan": numbers})
+    places = {number: place for number in results.frames(name) if (place := results.location(name, number)) is not None}
+    paths = [str(place.relative_to(results.path)) for place in places.values()]
+    return xr.Dataset({"path": ("scan", paths)}, coords={"scan": list(places)})
 
 
 def _storable(table: xr.Dataset) -> xr.Dataset:

@@ -65,7 +65,7 @@ class Coordinator:
                 self._fill(executor)
                 for future in executor.wait(list(self._running)):
                     self._collect(future)
-            self.report.incidents += executor.incidents
+            self.report.incidents += executor.incidents()
         return self.report
 
     def _wanted_steps(self) -> frozenset[str]:

@@ -92,4 +92,4 @@ def _areas(axes: "Axes", flat: FlatLines, near: list[Line], phases: list[str], x
         how = {"color": phase_colour(one.phase, phases), "linestyle": styles[k % len(styles)]}
         banded(axes, x, value, low, high, label=f"{one.label}, {one.d:.4f} Å", **how)
     axes.set_ylabel("Line area (counts)")
-    legend_above(axes, columns=min(len(near), 4))
+    legend_above(axes, columns=min(len(near), 3))
