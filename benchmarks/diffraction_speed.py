@@ -10,6 +10,7 @@ pipeline of CHESS (``pip install ChessAnalysisPipeline lmfit sympy joblib``); wi
 
 import argparse
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -19,6 +20,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+# One thread for BLAS, as in the workers of a run.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 import numpy as np
 import xarray as xr

@@ -66,18 +66,19 @@ def _add_summed(
     table: LineTable, fits: Sequence[ElementFit], together: Merged, phase: int, scale: np.ndarray, name: str
 ) -> None:
     """Lines of the phase summed over the elements; only those that every element's range holds are summed."""
-    first = fits[0].patterns[phase]
+    hkl = fits[0].patterns[phase].hkl
     d, d_std = line_spacings(fits[0], phase, together.stretch, together.covariance)
-    seen = [tuple(values * scale[one.element] for values in one.areas(phase)) for one in fits]
-    rows = [{tuple(hkl): row for row, hkl in enumerate(one.patterns[phase].hkl.tolist())} for one in fits]
-    for row, hkl in enumerate(first.hkl):
-        parts = [
-            (areas[where[tuple(hkl)]], stds[where[tuple(hkl)]]) if tuple(hkl) in where else (np.nan, np.nan)
-            for (areas, stds), where in zip(seen, rows, strict=True)
-        ]
-        area = float(sum(part[0] for part in parts))
-        std = float(np.sqrt(sum(part[1] ** 2 for part in parts)))
-        table.add(name, hkl, -1, (float(d[row]), float(d_std[row]), area, std, np.nan, np.nan))
+    area, variance = np.zeros(len(hkl)), np.zeros(len(hkl))
+    for one in fits:
+        areas, stds = (np.r_[values * scale[one.element], np.nan] for values in one.areas(phase))
+        same = (one.patterns[phase].hkl[None] == hkl[:, None]).all(axis=2)
+        row = np.where(same.any(axis=1), same.argmax(axis=1), -1)
+        area, variance = area + areas[row], variance + stds[row] ** 2
+    std = np.sqrt(variance)
+    for row, indices in enumerate(hkl):
+        table.add(
+            name, indices, -1, (float(d[row]), float(d_std[row]), float(area[row]), float(std[row]), np.nan, np.nan)
+        )
 
 
 def _add_element(table: LineTable, one: ElementFit, phase: int, scale: float, name: str, params: FitParameters) -> None:

@@ -34,11 +34,9 @@ def own_evidence(problem: Problem, fit: Fit, number: int) -> float:
     group = problem.layout.group[placed.order]
     named = np.array([one.name != "" for one in problem.patterns] + [False])[phase]
     disturbing = (phase != number) & (named | (fit.state.areas[group] > 0.0))
-    alone = np.array([
-        not (np.abs(placed.energy[i] - placed.energy[disturbing]) < width[i]).any()
-        for i in np.flatnonzero(phase == number)
-    ])  # fmt: skip
-    groups = np.unique(group[phase == number][alone]) if alone.any() else np.zeros(0, int)
+    own = phase == number
+    apart = np.abs(placed.energy[own][:, None] - placed.energy[disturbing])
+    groups = np.unique(group[own][np.all(apart >= width[own][:, None], axis=1)])
     variance = np.diag(fit.covariance)[groups]
     return 0.5 * float((fit.state.areas[groups] ** 2 / variance).sum())
 
@@ -67,17 +65,15 @@ def keep_present(
     log-likelihood that each gains.
     """
     place_of, evidence = list(range(named)), [0.0] * named
-    untested = set(range(named))
-    while untested:
-        own = {phase: own_evidence(problem, fit, place_of[phase]) for phase in untested}
-        full = {phase: full_evidence(problem, fit, place_of[phase]) for phase in untested}
-        phase = min(untested, key=lambda one: full[one])
-        untested.remove(phase)
+    full = {phase: full_evidence(problem, fit, phase) for phase in range(named)}
+    while full:
+        phase = min(full, key=lambda one: full[one])
+        all_lines = full.pop(phase)
         at = place_of[phase]
         part = problem.layout.area_slices[at]
         needed = needed_gain(rate, part.stop - part.start, trials)
-        if own[phase] > _CLEARLY * needed:
-            evidence[phase] = full[phase]
+        if own_evidence(problem, fit, at) > _CLEARLY * needed:
+            evidence[phase] = all_lines
             continue
         hopeless = fit.objective + 2.0 * _BEYOND * needed * max(fit.pearson, 1.0)
         fewer, without = _left_out(problem, fit, at, rule, hopeless)
@@ -87,6 +83,7 @@ def keep_present(
         if evidence[phase] < needed:
             problem, fit = fewer, without
             place_of = [-1 if one == at else one - (one > at) for one in place_of]
+            full = {phase: full_evidence(problem, fit, place_of[phase]) for phase in full}
     return problem, fit, place_of, evidence
 
 
