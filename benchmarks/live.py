@@ -147,6 +147,7 @@ def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
 
 def main() -> None:
     """Simulate, follow, run plainly, compare."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would ours
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speed", type=float, default=60.0)
     parser.add_argument("--preset", default="demo")
