@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import xarray as xr
-from cells import VOXEL, Cell, as_volume, with_change
+from cells import VOXEL, Cell, as_volume, starved_rows, with_change
 
 from operando.model.errors import OperandoError
 from operando.model.products.morphology import MOTION
+from operando.morphology.blocks import grid_of
 from operando.morphology.bore import bore
+from operando.morphology.inside import Inside
 from operando.morphology.motions import motions
-from operando.morphology.register import register
+from operando.morphology.register import register, seen_rows
 from operando.morphology.rigid import Rigid
 
 CELL = Cell(shape=(48, 72, 72), particle=(38, 30, 44))
@@ -38,6 +40,33 @@ def test_motion_is_found_below_a_growing_anode(scans: tuple) -> None:
     assert np.all(np.abs(error) < 4 * motion["translation_std"].values)
     assert np.all(np.abs(motion["rotation"].values - TRUE.rotation) < 4 * motion["rotation_std"].values)
     assert float(motion["correlation"]) > float(motion["correlation_before"])
+
+
+def test_rows_in_the_shadow_of_the_slits_do_not_hold_the_cell_still(scans: tuple) -> None:
+    """They read the same nothing in every scan; taken for the cell they would say that nothing moved."""
+    first, later, tube = (scan.copy(deep=True) for scan in scans)
+    for scan in (first, later):
+        scan["mu"].values[:16] = np.where(CELL.inside(), 4.0, 0.1)
+    dark = starved_rows(CELL.shape, 16)
+    assert seen_rows(grid_of(first, "mu"), Inside.of(tube, grid_of(first, "mu")), (dark, None)) == slice(16, 48)
+    found = register(later, first, tube, dark, dark)
+    motion = Rigid.of(found["translation"].values, found["rotation"].values, TRUE.centre)
+    lit = TRUE.centre + np.array([8 * VOXEL, 0, 0])
+    error = motion(lit[None])[0] - TRUE(lit[None])[0]
+    assert np.all(np.abs(error) < 0.1 * VOXEL)
+    assert np.all(np.abs(error) < 4 * found["translation_std"].values)
+
+
+def test_a_noisy_part_does_not_drown_what_a_quiet_one_shows(scans: tuple) -> None:
+    """As beside an opaque anode, where slopes are steep for nothing but noise."""
+    first, later, tube = (scan.copy(deep=True) for scan in scans)
+    for number, scan in enumerate((first, later)):
+        noise = np.random.default_rng(number).normal(0, 8, (24, *CELL.shape[1:]))
+        scan["mu"].values[:24] += noise.astype(np.float32)
+    motion = register(later, first, tube)
+    error = motion["translation"].values - TRUE.translation
+    assert np.all(np.abs(error) < 0.2 * VOXEL)
+    assert np.all(np.abs(error) < 4 * motion["translation_std"].values)
 
 
 def test_first_scan_does_not_move(scans: tuple) -> None:

@@ -15,6 +15,7 @@ from operando.morphology.rigid import Rigid, displacement_jacobian
 
 _TUKEY = 4.685
 _CELLS = 6
+_LEAST_OF_CELL = 50
 _FLOOR_VOXELS = 0.005
 """Error of interpolation that no statistics shows, in voxels of the finest level."""
 
@@ -35,10 +36,11 @@ class Alignment:
 
 @dataclass(frozen=True)
 class _Points:
-    """Where the first scan is compared: values, steepest descent, cell of space."""
+    """Where the first scan is compared: values, slope (1/µm), steepest descent, cell of space."""
 
     position: np.ndarray
     value: np.ndarray
+    steepness: np.ndarray
     jacobian: np.ndarray
     cell: np.ndarray
 
@@ -54,19 +56,29 @@ class Settings:
     """How many standard deviations of common structure a direction needs to count as fixed by the images."""
 
 
-def align(fixed: np.ndarray, moving: np.ndarray, usable: np.ndarray, grid: Grid, settings: Settings) -> Alignment:
+def align(
+    fixed: np.ndarray,
+    moving: np.ndarray,
+    usable: np.ndarray,
+    grid: Grid,
+    settings: Settings,
+    telling_z: np.ndarray | None = None,
+) -> Alignment:
     """Find the motion that brings ``moving`` onto ``fixed`` where ``usable``; arrays (z, y, x) on one grid.
 
     At every level only the directions along which both images share structure are solved: along others noise
-    would decide.
+    would decide. ``telling_z``: the first image without what changes along z in every scan in another way; its slopes
+    along z stand as instruments for those of ``fixed``.
     """
+    telling_z = fixed if telling_z is None else telling_z
     scale = _scale(fixed, moving, usable)
     found = Alignment(Rigid(centre=grid.middle), scale, np.zeros((7, 7)), np.eye(6))
     for factor in _levels(fixed.shape):
         level_usable = _away_from_edges(bin_array(usable.astype(np.float32), factor) > 0.999)
         if level_usable.sum() < 500:
             continue
-        level = _Level(bin_array(fixed, factor), bin_array(moving, factor), binned_grid(grid, factor), settings)
+        images = [bin_array(image, factor) for image in (fixed, moving, telling_z)]
+        level = _Level(*images, binned_grid(grid, factor), settings)
         found = level.align(level_usable, found, settings.iterations if factor > 1 else 2 * settings.iterations)
     return found
 
@@ -94,17 +106,20 @@ def _scale(fixed: np.ndarray, moving: np.ndarray, usable: np.ndarray) -> float:
 class _Level:
     """One level of the pyramid."""
 
-    def __init__(self, fixed: np.ndarray, moving: np.ndarray, grid: Grid, settings: Settings) -> None:
+    def __init__(
+        self, fixed: np.ndarray, moving: np.ndarray, telling_z: np.ndarray, grid: Grid, settings: Settings
+    ) -> None:
         from scipy import ndimage
 
-        self.fixed, self.moving = (ndimage.gaussian_filter(a, 1.0, truncate=3.0) for a in (fixed, moving))
+        smooth = [ndimage.gaussian_filter(a, 1.0, truncate=3.0) for a in (fixed, moving, telling_z)]
+        self.fixed, self.moving, self.telling_z = smooth
         self.grid, self.settings = grid, settings
         self.free = np.eye(6)
         self.scaling = np.array([1.0] * 3 + [lever(grid)] * 3)
 
     def align(self, usable: np.ndarray, start: Alignment, iterations: int) -> Alignment:
         """Gauss-Newton with weights until nothing moves, twice: more may be shared once it is better aligned."""
-        points = _choose_points(self.fixed, usable, self.grid, self.settings.points)
+        points = _choose_points(self.fixed, self.telling_z, usable, self.grid, self.settings.points)
         motion, scale = start.motion, start.scale
         for _ in range(2):
             loose = self._loose(points, motion, scale)
@@ -133,9 +148,10 @@ class _Level:
         target, inside = self._targets(points, motion)
         sampled = sample_points(self.moving, target)
         residual = scale * sampled - points.value
-        smallest = 1e-6 * float(np.abs(points.value).max())
-        sigma = max(1.4826 * float(np.median(np.abs(residual[inside]))), smallest)
-        return residual, sampled, np.where(inside, _tukey(residual / (_TUKEY * sigma)), 0.0)
+        sigma = _noise(np.abs(residual), points.cell, inside) + 1e-6 * float(np.abs(points.value).max())
+        weight = _tukey(residual / (_TUKEY * sigma)) * (sigma.min() / sigma) ** 2
+        weight *= _structure(points.steepness * float(self.grid.spacing.mean()), sigma)
+        return residual, sampled, np.where(inside, weight, 0.0)
 
     def _targets(self, points: _Points, motion: Rigid) -> tuple[np.ndarray, np.ndarray]:
         target = (motion(points.position) - self.grid.origin) / self.grid.spacing
@@ -213,6 +229,31 @@ def _along(mine: np.ndarray, theirs: np.ndarray, vectors: np.ndarray) -> np.ndar
     return np.einsum("ik,ij,jk->k", vectors, mine.T @ theirs, vectors)
 
 
+def _noise(size: np.ndarray, cell: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Standard deviation of the residuals around each point: that of its cell of space, as far as the cell tells.
+
+    Beside an opaque anode the noise is many times that elsewhere, and slopes are steep for nothing but noise.
+    """
+    everywhere = 1.4826 * float(np.median(size[inside])) if inside.any() else 0.0
+    sigma = np.full(_CELLS**3, everywhere)
+    order = np.flatnonzero(inside)[np.argsort(cell[inside], kind="stable")]
+    borders = np.searchsorted(cell[order], np.arange(_CELLS**3 + 1))
+    for number, (low, high) in enumerate(pairwise(borders)):
+        if high - low >= _LEAST_OF_CELL:
+            sigma[number] = max(1.4826 * float(np.median(size[order[low:high]])), 0.2 * everywhere)
+    return sigma[cell]
+
+
+def _structure(slope: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Weights of slopes (a voxel) by what is more than noise in them, as Wiener's filter has it, twice.
+
+    White noise smoothed by one voxel changes from voxel to voxel by 0.56 of itself along each axis; a residual holds
+    that of two images. What is as steep as that counts a sixteenth.
+    """
+    expected = 3 * (0.56 / np.sqrt(2) * noise) ** 2
+    return (slope**2 / (slope**2 + 3 * expected + 1e-300)) ** 2
+
+
 def _by_cell(cell: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sums over the cells of space: (cell, column)."""
     return np.stack([np.bincount(cell, column, minlength=_CELLS**3) for column in values.T], axis=1)
@@ -227,9 +268,10 @@ def _tukey(u: np.ndarray) -> np.ndarray:
     return np.where(np.abs(u) < 1, (1 - u**2) ** 2, 0.0)
 
 
-def _choose_points(image: np.ndarray, usable: np.ndarray, grid: Grid, count: int) -> _Points:
+def _choose_points(image: np.ndarray, telling_z: np.ndarray, usable: np.ndarray, grid: Grid, count: int) -> _Points:
     """The steepest usable voxels of every cell of space, so that no single strong edge decides alone."""
-    gradient = np.stack([g / grid.spacing[i] for i, g in enumerate(np.gradient(image))])
+    slopes = (np.gradient(telling_z, axis=0), *np.gradient(image, axis=(1, 2)))
+    gradient = np.stack([slope / step for slope, step in zip(slopes, grid.spacing, strict=True)])
     steepness = np.sqrt((gradient**2).sum(axis=0))
     inner = np.zeros(image.shape, bool)
     inner[1:-1, 1:-1, 1:-1] = True
@@ -251,4 +293,5 @@ def _choose_points(image: np.ndarray, usable: np.ndarray, grid: Grid, count: int
     position = grid.origin + where * grid.spacing
     slope = gradient.reshape(3, -1)[:, index[chosen_index]].T
     jacobian = np.einsum("ni,nij->nj", slope, displacement_jacobian(position, grid.middle))
-    return _Points(position, image.ravel()[index[chosen_index]].astype(float), jacobian, cells[chosen_index])
+    value = image.ravel()[index[chosen_index]].astype(float)
+    return _Points(position, value, np.linalg.norm(slope, axis=1), jacobian, cells[chosen_index])

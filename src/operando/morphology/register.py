@@ -19,6 +19,8 @@ from operando.morphology.inside import Inside
 from operando.morphology.rigid import Rigid
 
 AXES = ["z", "y", "x"]
+_LEAST_ROWS = 8
+"""Fewer rows than these are no ground to solve a motion on."""
 
 
 class RegisterParameters(Parameters):
@@ -43,7 +45,7 @@ class RegisterParameters(Parameters):
 _DEFAULTS = RegisterParameters()
 
 
-@step(version=3)
+@step(version=4)
 def register(
     volume: Volume,
     first: First[Volume],
@@ -54,14 +56,15 @@ def register(
 ) -> Motion:
     """Solve the rigid motion of the cell since the first scan, on parts that don't react.
 
-    Both scans are binned to a size that fits in memory, then aligned coarse to fine with weights against
-    parts that changed. Outside the bore each row's mean at each radius is taken away, for what an opaque anode casts
-    there moves with it. The grey scale that brings this scan's mu to the first scan's is that of the electrolyte away
-    from the anode where both scans can be trusted; without a tube, or with too little electrolyte, that of the aligned
-    parts. The standard deviations
-    come from how much separate regions disagree. A direction that the image does not fix (along and about
-    a smooth tube) stays at zero, with the standard deviation of what it may have moved. The first scan's motion is
-    zero. Without a tube the whole field is used.
+    The rows that both scans can be trusted in are binned to a size that fits in memory, then aligned coarse to fine
+    with weights against parts that changed and against noise: rows in the slits' shadow hold the same nothing in
+    every scan, and would say that nothing moves. Outside the bore each row's mean at each radius is taken away, for
+    what an opaque anode casts there moves with it. The grey scale that brings this scan's mu to the first scan's is
+    that of the electrolyte away from the anode where both scans can be trusted; without a tube, or with too little
+    electrolyte, that of the aligned parts. The standard deviations come from how much separate regions disagree, and
+    hold in the middle of the compared rows. A direction that the image does not fix (along and about a smooth tube)
+    stays at zero, with the standard deviation of what it may have moved. The first scan's motion is zero. Without a
+    tube the whole field is used.
     """
     grid = grid_of(first, "mu")
     if volume["mu"].shape != grid.shape:
@@ -70,19 +73,20 @@ def register(
             f"{file}: its volume has {volume['mu'].shape} voxels, the first scan's has {grid.shape}; "
             "reconstruct all scans on one grid."
         )
-    factor = binning_for(grid.shape, params.voxels)
-    fixed = np.nan_to_num(binned(first["mu"], factor))
-    moving = np.nan_to_num(binned(volume["mu"], factor))
-    coarse = binned_grid(grid, factor)
     inside = Inside.of(bore, grid)
-    usable, warnings = region(fixed, moving, coarse, inside, params)
+    seen = seen_rows(grid, inside, (first_trust, trust))
+    part = grid_of(first.isel(z=seen), "mu")
+    factor = binning_for(part.shape, params.voxels)
+    fixed, moving = (np.nan_to_num(binned(scan["mu"].isel(z=seen), factor)) for scan in (first, volume))
+    coarse = binned_grid(part, factor)
+    trusted = (_trusted(fixed, first_trust, coarse), _trusted(moving, trust, coarse))
+    usable, warnings = region(fixed, moving, np.isfinite(trusted[0] + trusted[1]), coarse, inside, params)
     before = correlation(fixed, moving, usable, coarse, Rigid(centre=coarse.middle))
     if np.array_equal(fixed, moving):
         found = Alignment(Rigid(centre=coarse.middle), 1.0, np.zeros((7, 7)), np.zeros((6, 0)))
     else:
         found = _solve(fixed, moving, usable, coarse, inside, params)
         warnings += sentences(found, coarse)
-        trusted = (_trusted(fixed, first_trust, coarse), _trusted(moving, trust, coarse))
         found = _scaled(found, *trusted, coarse, inside, params)
     after = correlation(fixed, moving, usable, coarse, found.motion)
     return _pack(found, grid, before, after, warnings)
@@ -95,11 +99,26 @@ def _solve(
     settings = Settings(points=params.points)
     if not inside.has_tube or params.region == "everything":
         return _with_prior(align(fixed, moving, usable, grid, settings), grid, params)
-    plain = without_rings(fixed, grid, inside)
-    found = align(plain, without_rings(moving, grid, inside), usable, grid, settings)
+    plain, telling_z = (without_rings(fixed, grid, inside, wall_too) for wall_too in (False, True))
+    found = align(plain, without_rings(moving, grid, inside), usable, grid, settings, telling_z)
     for _ in range(2):
-        found = align(plain, without_rings(moving, grid, inside.moved(found.motion)), usable, grid, settings)
+        rest = without_rings(moving, grid, inside.moved(found.motion))
+        found = align(plain, rest, usable, grid, settings, telling_z)
     return _with_prior(found, grid, params)
+
+
+def seen_rows(grid: Grid, inside: Inside, maps: tuple[Trust | None, ...]) -> slice:
+    """From the first to the last row that every map lets trust half of; all rows where there is none such."""
+    z, y, x = grid.coordinates().values()
+    y, x = (axis[:: max(1, len(axis) // 64)] for axis in (y, x))
+    seen = np.ones(len(z), bool)
+    field = replace(inside, radius=np.inf).mask(z[:1], y, x)[0]
+    for trust in maps:
+        coarse = CoarseTrust.between(trust, z[0], z[-1])
+        if coarse is not None:
+            seen &= coarse.at(z, y, x)[:, field].mean(axis=1) < 0.5
+    rows = np.flatnonzero(seen)
+    return slice(int(rows[0]), int(rows[-1]) + 1) if rows.size >= _LEAST_ROWS else slice(0, len(z))
 
 
 def _trusted(image: np.ndarray, trust: Trust | None, grid: Grid) -> np.ndarray:
@@ -155,17 +174,17 @@ def sentences(found: Alignment, grid: Grid) -> list[str]:
     ]
 
 
-def without_rings(image: np.ndarray, grid: Grid, inside: Inside) -> np.ndarray:
+def without_rings(image: np.ndarray, grid: Grid, inside: Inside, wall_too: bool = False) -> np.ndarray:
     """Outside the bore, each row's mean at each radius from the bore's axis taken away; a copy.
 
-    The step at the wall itself stays: up to three voxels outside it nothing is changed.
+    The step at the wall itself stays, up to three voxels outside it nothing is changed; not so with ``wall_too``.
     """
     result = image.copy()
     axes = grid.coordinates()
     pixel = float(grid.spacing[1])
     for i, (axis_y, axis_x) in enumerate(inside.axis_at(axes["z"])):
         radius = np.hypot((axes["y"] - axis_y)[:, None], (axes["x"] - axis_x)[None])
-        beyond = radius > inside.radius + 3 * pixel
+        beyond = radius > inside.radius + (-8 if wall_too else 3) * pixel
         ring = np.rint(radius[beyond] / pixel).astype(int)
         total = np.bincount(ring, image[i][beyond])
         result[i][beyond] -= (total / np.maximum(np.bincount(ring), 1))[ring].astype(np.float32)
@@ -173,9 +192,17 @@ def without_rings(image: np.ndarray, grid: Grid, inside: Inside) -> np.ndarray:
 
 
 def region(
-    fixed: np.ndarray, moving: np.ndarray, grid: Grid, inside: Inside, params: RegisterParameters
+    fixed: np.ndarray,
+    moving: np.ndarray,
+    trusted: np.ndarray,
+    grid: Grid,
+    inside: Inside,
+    params: RegisterParameters,
 ) -> tuple[np.ndarray, list[str]]:
-    """Which voxels of the binned first scan are compared, and a warning if that is not what was asked for."""
+    """Which voxels of the binned first scan are compared, and a warning if that is not what was asked for.
+
+    ``trusted``: the voxels that both scans can be trusted in.
+    """
     axes = grid.coordinates()
     in_bore = inside.mask(axes["z"], axes["y"], axes["x"])
     in_field = replace(inside, radius=np.inf).mask(axes["z"], axes["y"], axes["x"])
@@ -187,11 +214,13 @@ def region(
         usable = in_field & beyond & steady_rows(fixed, moving, in_bore)[:, None, None]
     else:
         usable = in_field & ~near_brightest(fixed, in_bore, grid, params.margin_um)
+    if (usable & trusted).sum() >= 0.02 * in_field.sum():
+        return usable & trusted, []
     if usable.sum() < 0.02 * in_field.sum():
         return in_field, [
             "hardly anything lies away from what reacts, so that the motion was solved on the whole field"
         ]
-    return usable, []
+    return usable, ["hardly anything that stays still can be trusted, so that the motion was solved on it all"]
 
 
 def steady_rows(fixed: np.ndarray, moving: np.ndarray, in_bore: np.ndarray, margin: int = 4) -> np.ndarray:
