@@ -77,8 +77,8 @@ def align(
         level_usable = _away_from_edges(bin_array(usable.astype(np.float32), factor) > 0.999)
         if level_usable.sum() < 500:
             continue
-        images = [bin_array(image, factor) for image in (fixed, moving, telling_z)]
-        level = _Level(*images, binned_grid(grid, factor), settings)
+        one, other, steep = (bin_array(image, factor) for image in (fixed, moving, telling_z))
+        level = _Level(one, other, steep, binned_grid(grid, factor), settings)
         found = level.align(level_usable, found, settings.iterations if factor > 1 else 2 * settings.iterations)
     return found
 
