@@ -38,26 +38,32 @@ GREY = 1000.0
 """uint16 counts a 1/cm, above an offset of 2000."""
 
 
-def write_scan(path: Path, edge: int, growth: float, shift: float, seed: int) -> np.ndarray:
-    """A tube with an anode at low z, a rough surface and a cavity, row by row; returns a read-only map of the file."""
+def write_scan(path: Path, edge: int, growth: float, shift: int, seed: int) -> np.ndarray:
+    """A tube with an anode at low z, a rough surface and a cavity, row by row; returns a read-only map of the file.
+
+    The whole cell is moved by ``shift`` voxels along y and against x.
+    """
+    from scipy.ndimage import gaussian_filter
+    from scipy.special import erfc
+
     rng = np.random.default_rng(seed)
     y, x = np.indices((edge, edge), dtype=np.float32)
+    y, x = y - shift, x + shift
     middle, radius = (edge - 1) / 2, 0.4 * edge
-    distance = np.hypot(y - middle - shift, x - middle + shift)
+    distance = np.hypot(y - middle, x - middle)
     waves = np.sin(2 * np.pi * (3 * x + y) / edge) + np.cos(2 * np.pi * (2 * y - x) / edge)
     height = 0.4 * edge + growth + 2.0 * waves
     gap = np.clip(8.0 * (1 - (distance / (0.2 * edge)) ** 2), 0, None) * (growth > 0)
-    specks = np.random.default_rng(5).normal(0, 0.25, (edge, edge)).astype(np.float32)
+    specks = gaussian_filter(np.random.default_rng(5).standard_normal((edge, edge)), 3.0, mode="wrap")
+    specks = np.roll((0.25 * specks / specks.std()).astype(np.float32), (shift, -shift), (0, 1))
     volume = np.lib.format.open_memmap(path, "w+", np.uint16, (edge, edge, edge))
     edges = 0.7 * np.sqrt(2)
-    from scipy.special import erfc
-
     for z in range(edge):
         anode = 0.5 * erfc((z - height) / edges)
         filled = 0.5 * erfc((height + gap - z) / edges)
         content = 14.0 * anode + 1.7 * filled
         wall = np.clip(distance - radius + 0.5, 0, 1)
-        tube = 0.5 + np.roll(specks, 7 * z, axis=1) * 0.5
+        tube = 0.5 + np.roll(specks, 2 * z, axis=1) * 0.5
         grey = content * (1 - wall) + tube * wall + 0.25 * rng.standard_normal((edge, edge), dtype=np.float32)
         volume[z] = np.clip(2000 + GREY * grey, 0, 65535)
     volume.flush()
@@ -184,7 +190,7 @@ def main() -> None:
     for edge in arguments.edges:
         with tempfile.TemporaryDirectory(dir=arguments.scratch) as name:
             folder = Path(name)
-            counts = [write_scan(folder / f"{i}.npy", edge, 4.0 * i, 1.5 * i, i) for i in range(2)]
+            counts = [write_scan(folder / f"{i}.npy", edge, 4.0 * i, 2 * i, i) for i in range(2)]
             memory, start = Memory(), time.perf_counter()
             times, result = analyse([as_volume(one, i) for i, one in enumerate(counts)], folder)
             whole, peak = time.perf_counter() - start, memory.stop()

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from operando.model.constants import UNKNOWN_LABEL
+from operando.model.products.morphology import Labels
 from operando.model.products.tomography import Volume
 from operando.morphology.blocks import grid_of, ranges, read_rows, rows_per_block
 from operando.morphology.placement import Placement
@@ -45,12 +47,24 @@ class Columns:
         return np.asarray((total + weak * typical) / (count + weak))
 
 
+NEEDED = 6
+"""So many voxels beyond the surface must be known, or else nothing is said of the gap there."""
+
+
 def columns(
-    volume: Volume, height: np.ndarray, facing: int, place: Placement, wall_um: float, length: int, stride: int = 1
+    volume: Volume,
+    height: np.ndarray,
+    facing: int,
+    place: Placement,
+    wall_um: float,
+    length: int,
+    stride: int = 1,
+    labels: Labels | None = None,
 ) -> Columns:
     """Read the columns of a surface ``height`` (y, x; rows of the first scan's frame), ``length`` voxels beyond it.
 
-    The map holds every ``stride``-th column of the volume along y and x.
+    The map holds every ``stride``-th column of the volume along y and x. Voxels that are unknown in ``labels`` are not
+    used, nor columns of which too little beyond the surface is known.
     """
     from operando.morphology._gap_kernels import sample_columns
 
@@ -67,7 +81,36 @@ def columns(
         source = np.ascontiguousarray(read_rows(volume["mu"], first, last), dtype=np.float32)
         wanted = np.array([low + start if low + start > 0 else -1, low + stop])
         sample_columns(source, first, wanted, total, height, facing, LOWEST, geometry, out)
+    if labels is not None:
+        _leave_out_unknown(out, labels, height, facing, stride)
     return Columns(out, _averaged(out))
+
+
+def _leave_out_unknown(out: np.ndarray, labels: Labels, height: np.ndarray, facing: int, stride: int) -> None:
+    """Set the samples (step, y, x) of unknown voxels to NaN, and whole columns with too many of them near the surface.
+
+    A sample is interpolated between four rows, and counts as unknown if any is.
+    """
+    total, steps = labels.sizes["z"], LOWEST + np.arange(len(out))
+    known = np.isfinite(height)
+    lowest = np.floor(np.where(known, height, 0.0)).astype(int)
+    spoilt = np.zeros(out.shape, bool)
+    reach = (facing * steps[0], facing * steps[-1])
+    low = max(int(lowest[known].min(initial=total)) + min(reach) - 1, 0)
+    high = min(int(lowest[known].max(initial=0)) + max(reach) + 3, total)
+    for start, stop in ranges(max(high - low, 0), rows_per_block((total, *labels["label"].shape[1:]), 4)):
+        unknown = read_rows(labels["label"], low + start, low + stop)[:, ::stride, ::stride] == UNKNOWN_LABEL
+        if not unknown.any():
+            continue
+        for n, step in enumerate(steps):
+            row = lowest + (facing * step - low - start)
+            if row.max() < -2 or row.min() > stop - start:
+                continue
+            for near in (row - 1, row, row + 1, row + 2):
+                there = known & (near >= 0) & (near < stop - start)
+                spoilt[n] |= there & np.take_along_axis(unknown, np.clip(near, 0, stop - start - 1)[None], axis=0)[0]
+    out[spoilt] = np.nan
+    out[:, spoilt[-LOWEST - 1 : NEEDED - LOWEST].any(axis=0)] = np.nan
 
 
 def _averaged(raw: np.ndarray) -> np.ndarray:

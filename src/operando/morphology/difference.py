@@ -20,6 +20,7 @@ from operando.model.products.morphology import (
 )
 from operando.model.step import After, Before, Setting, step
 from operando.morphology.blocks import Grid, bin_array, grid_of, ranges, read_rows, rows_per_block
+from operando.morphology.cross_check import advance_of, disagreement
 from operando.morphology.edges import EdgeSums
 from operando.morphology.inside import Inside
 from operando.morphology.roles import Roles
@@ -38,7 +39,7 @@ class DifferenceParameters(Parameters):
 _DEFAULTS = DifferenceParameters()
 
 
-@step(version=2)
+@step(version=3)
 def difference(
     before: Before[Labels],
     after: After[Labels],
@@ -61,6 +62,9 @@ def difference(
     over the border of the compared field), the noise of the edge voxels, and, for means that a scan takes from the
     series, its grey scale. Two scans
     at rest also show gain and loss, from noise and misplacement: the lower bounds allow for that much.
+
+    The net is cross-checked by the height maps: mean advance of the surface × area of the columns known in both. Where
+    the two disagree by more than what is not common to both allows, a warning says so.
     """
     grid = grid_of(before, "label")
     roles = Roles.of(phases)
@@ -76,9 +80,13 @@ def difference(
     cavity = _cavity_change(before_interface, after_interface)
     area = Inside.of(bore, grid).area(grid)
     total = sum(variances.values())
+    surface = advance_of(before_interface, after_interface, grid.spacing)
+    shared = float(np.sqrt(total - variances["noise"])) * voxel
+    surface_half = NORMAL_95 * float(np.hypot(surface.std, shared))
+    doubt = disagreement(surface, net * voxel, std * voxel, shared, area)
     return DIFFERENCE.new(
         coords={"cause": CAUSES, **_map_coordinates(grid, sums.factor)},
-        attrs={"warnings": _warnings(sums)},
+        attrs={"warnings": [*_warnings(sums), *([doubt] if doubt else [])]},
         net=net * voxel,
         net_low=(net - half) * voxel,
         net_high=(net + half) * voxel,
@@ -93,6 +101,10 @@ def difference(
         cavity_change_high=cavity[2],
         untrusted_volume=sums.unknown * voxel,
         mean_advance=net * voxel / area if area else float("nan"),
+        surface_change=surface.volume,
+        surface_change_low=surface.volume - surface_half,
+        surface_change_high=surface.volume + surface_half,
+        surface_area=surface.area,
         advance=(sums.advance * grid.spacing[0]).astype(np.float32),
         share_of_error=np.array([variances[name] / total if total else 0.0 for name in CAUSES]),
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from operando.model.products.morphology import Levels
+from operando.model.products.morphology import Labels, Levels
 from operando.model.products.tomography import Volume
 from operando.morphology.columns import LOWEST, Columns, columns
 from operando.morphology.placement import Placement
@@ -64,9 +64,19 @@ class GapFit:
 
 
 def fit_gap(
-    volume: Volume, height: np.ndarray, facing: int, levels: Levels, roles: Roles, place: Placement, wall_um: float
+    volume: Volume,
+    height: np.ndarray,
+    facing: int,
+    levels: Levels,
+    roles: Roles,
+    place: Placement,
+    wall_um: float,
+    labels: Labels | None = None,
 ) -> GapFit | None:
-    """Fit the gap before a surface ``height`` (rows); ``None`` without void and electrolyte, or in a label image."""
+    """Fit the gap before a surface ``height`` (rows); ``None`` without void and electrolyte, or in a label image.
+
+    Voxels that are unknown in ``labels`` have no part in it.
+    """
     mean, voxel = levels["mean"].values, float(place_spacing(volume))
     if roles.void is None or roles.electrolyte is None or float(levels["blur"]) < 0.05 * voxel:
         return None
@@ -77,9 +87,10 @@ def fit_gap(
     calm_height = smooth_height(height, 0.7)[::stride, ::stride]
     length = _SHORTEST
     while True:
-        found = columns(volume, calm_height, facing, place, wall_um, length, stride)
+        found = columns(volume, calm_height, facing, place, wall_um, length, stride, labels)
         result = _fit(found, calm_height, stride, void, electrolyte)
-        if length >= _LONGEST or np.mean(result.gap[np.isfinite(result.gap)] > length - 8) < 1e-3:
+        told = result.gap[np.isfinite(result.gap)]
+        if length >= _LONGEST or np.sum(told > length - 8) <= 1e-3 * told.size:
             return result.spread_out(stride, height)
         length *= 2
 

@@ -24,6 +24,10 @@ LEAST_OPEN = 0.4
 """Of a fitted gap this thin, in voxels, contact is no longer believed."""
 
 
+MOST_UNTOLD = 0.02
+"""With a larger share of the surface without a word on gaps, a warning says so."""
+
+
 class InterfaceParameters(Parameters):
     """What counts as a gap."""
 
@@ -43,7 +47,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=4)
+@step(version=5)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -74,8 +78,8 @@ def interface(
         return _nothing(grid, _NO_SURFACE)
     place = Placement.of(bore, motions, grid)
     wall = min(2.0 * float(levels["blur"]), 4.0 * float(grid.spacing[1]))
-    fit = fit_gap(volume, surface.height, facing, levels, roles, place, wall)
-    gaps = _counted(surface, params) if fit is None else _fitted(fit, params)
+    fit = fit_gap(volume, surface.height, facing, levels, roles, place, wall, labels)
+    gaps = _counted(surface, params) if fit is None else _fitted(fit, surface, params)
     return _pack(surface, gaps, labels, grid, roles, params)
 
 
@@ -86,6 +90,8 @@ class _Gaps:
     best: Opened | None
     others: tuple[Opened, ...]
     warnings: list[str]
+    told: np.ndarray
+    """Columns (y, x) of which gap or contact can be told."""
     unsure: float = 0.0
     """Standard deviation of the fitted gap where there seems to be contact, voxels: it may hide there."""
 
@@ -96,20 +102,26 @@ def _counted(surface: HeightMap, params: InterfaceParameters) -> _Gaps:
     for factor in (1.0, 0.5, 1.5):
         seen = np.nan_to_num(surface.gap) >= factor * params.smallest_gap_voxels
         maps.append(Opened(seen, np.zeros_like(seen), np.where(seen, surface.gap, 0.0)))
-    return _Gaps(maps[0], tuple(maps[1:]), [])
+    return _Gaps(maps[0], tuple(maps[1:]), [], np.isfinite(surface.height))
 
 
-def _fitted(fit: GapFit, params: InterfaceParameters) -> _Gaps:
+def _fitted(fit: GapFit, surface: HeightMap, params: InterfaceParameters) -> _Gaps:
+    told = np.isfinite(fit.gap) & np.isfinite(surface.height)
+    hidden = 1 - float(told.sum()) / max(float(np.isfinite(surface.height).sum()), 1.0)
+    untold = f"before {100 * hidden:.0f} % of the anode's surface too much is unknown to tell a gap from contact"
+    if not told.any():
+        return _Gaps(None, (), [untold], told)
     if fit.misfit > params.largest_misfit:
         sentence = (
             f"beside the anode grey values deviate by {fit.misfit:.2g} of what void and electrolyte differ, "
             "so that gaps can't be measured"
         )
-        return _Gaps(None, (), [sentence])
+        return _Gaps(None, (), [sentence], told)
     best = opened(fit.gap)
     closed = smooth_height(fit.gap, 1.0)[~best.everywhere & np.isfinite(fit.gap)]
     unsure = float(np.sqrt(np.nanmean(closed**2))) if closed.size else 0.0
-    return _Gaps(best, tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark)), [], unsure)
+    warnings = [untold] if hidden > MOST_UNTOLD else []
+    return _Gaps(best, tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark)), warnings, told, unsure)
 
 
 def _pack(
@@ -124,10 +136,11 @@ def _pack(
     gap = np.full(height.shape, np.nan)
     number = np.zeros(height.shape, np.int32)
     if gaps.best is not None:
-        gap = np.where(known, gaps.best.gap * grid.spacing[0], np.nan)
+        gap = np.where(gaps.told, gaps.best.gap * grid.spacing[0], np.nan)
         number = _numbered(gaps.best.everywhere & known)
-        values |= _hidden_contact(_contact(gaps.best, gaps.others, height, smooth, pixel), gaps.unsure)
-        values |= _cavity(gaps.best, gaps.others, grid, gaps.unsure * np.sum(known & ~gaps.best.everywhere))
+        told = [np.where(gaps.told, one, np.nan) for one in (height, smooth)]
+        values |= _hidden_contact(_contact(gaps.best, gaps.others, told[0], told[1], pixel), gaps.unsure)
+        values |= _cavity(gaps.best, gaps.others, grid, gaps.unsure * np.sum(gaps.told & ~gaps.best.everywhere))
         values["cavity_counted"] = counted_gap(labels, roles, surface, gaps.best) * grid.voxel_volume
     else:
         values |= _unknown(("contact_area", "contact_loss", "cavity_volume")) | {"cavity_counted": float("nan")}

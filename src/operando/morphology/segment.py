@@ -48,7 +48,7 @@ class SegmentParameters(Parameters):
 _DEFAULTS = SegmentParameters()
 
 
-@step(version=2, cut=Cut(halo=HALO, working_bytes=40))
+@step(version=3, cut=Cut(halo=HALO, working_bytes=40))
 def segment(
     volume: Volume,
     bore: Bore,
@@ -165,12 +165,15 @@ def automatic_edge(blur: float, smoothing: float) -> int:
 
 
 def first_labels(grey: np.ndarray, unknown: np.ndarray, mean: np.ndarray, smoothing: float) -> np.ndarray:
-    """Thresholds half-way between the known classes on the smoothed grey values; 255 where unknown."""
+    """Thresholds half-way between the known classes on the smoothed grey values; 255 where unknown.
+
+    What is unknown has no part in the smoothing of what is known.
+    """
     from scipy import ndimage
 
     smooth = grey
     if smoothing > 0:
-        valid = (~np.isnan(grey)).astype(np.float32)
+        valid = (~unknown).astype(np.float32)
         filled = np.where(valid > 0, grey, np.float32(0))
         weight = ndimage.gaussian_filter(valid, smoothing, truncate=3.0, mode="nearest")
         smooth = ndimage.gaussian_filter(filled, smoothing, truncate=3.0, mode="nearest")

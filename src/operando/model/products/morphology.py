@@ -160,7 +160,11 @@ DIFFERENCE = Contract(
         "loss": Variable((), "um3", "gross", "bounds"),
         "cavity_change": Variable((), "um3", "of the void between anode and electrolyte", "bounds"),
         "untrusted_volume": Variable((), "um3", "of the common field that could not be compared"),
-        "mean_advance": Variable((), "um", "net over the bore's area, the cross-check"),
+        "mean_advance": Variable((), "um", "net over the bore's area"),
+        "surface_change": Variable(
+            (), "um3", "cross-check of the net: mean advance of the height map × surface_area", "bounds", optional=True
+        ),
+        "surface_area": Variable((), "um2", "of the columns whose surface both scans show", optional=True),
         "advance": Variable(("y_map", "x_map"), "um", "where it happened: net over the column's area; NaN outside"),
         "share_of_error": Variable(
             ("cause",), "1", "of the net's variance: threshold, registration, noise, grey scale"
