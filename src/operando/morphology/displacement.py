@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from operando.model.constants import NORMAL_95
 from operando.model.parameters import Parameters
 from operando.model.products.morphology import DISPLACEMENT, Bore, Displacement, Labels, Motion
 from operando.model.products.tomography import Volume
@@ -31,7 +32,7 @@ class DisplacementParameters(Parameters):
 _DEFAULTS = DisplacementParameters()
 
 
-@step(version=1)
+@step(version=2)
 def displacement(
     before: Before[Volume],
     after: After[Volume],
@@ -47,8 +48,9 @@ def displacement(
 
     Cubes on an even grid are placed by both scans' motions, so that what is found is movement within the cell. The
     strain at a node is the slope of a plane through the displacements around it; its noise floor is what the scatter
-    about these planes gives. The same between two scans at rest shows the floor directly. Nodes that
-    correlate too little are left out; a material without texture gives none.
+    about these planes gives, and ``strain_seen`` marks what stands out from it. The same between two scans at rest
+    shows the floor directly (see ``strain``). Nodes that correlate too little are left out; a material without
+    texture gives none.
     """
     grid = grid_of(before, "mu")
     roles = Roles.of(phases)
@@ -68,6 +70,7 @@ def displacement(
         position=position,
         strain=strain,
         strain_noise=noise,
+        strain_seen=np.abs(strain) > NORMAL_95 * noise,
     )
 
 

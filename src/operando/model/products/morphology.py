@@ -173,6 +173,18 @@ DIFFERENCE = Contract(
     frame="pair",
 )
 
+ADVANCE = Contract(
+    "advance",
+    "how far and how fast the anode's surface moves towards the electrolyte; coordinate scan is the frame's index",
+    {
+        "advance": Variable(("scan",), "um", "mean over the columns, since the first scan with a surface", "bounds"),
+        "since_last": Variable(("scan",), "um", "the same since the scan before; NaN in the first", "bounds"),
+        "hours": Variable(("scan",), "h", "between the middles of this scan and the one before; NaN where unknown"),
+        "velocity": Variable(("scan",), "um/h", "since_last over hours", "bounds"),
+        "area": Variable(("scan",), "um2", "of the columns that this scan and the one before both show"),
+    },
+)
+
 DISPLACEMENT = Contract(
     "displacement",
     "displacement field of the electrolyte between two scans",
@@ -180,9 +192,24 @@ DISPLACEMENT = Contract(
         "displacement": Variable(("node", "axis"), "um", "along z, y, x", "std"),
         "position": Variable(("node", "axis"), "um", "of the node, z, y, x"),
         "strain": Variable(("node", "component"), "1", "zz, yy, xx, zy, zx, yx"),
-        "strain_noise": Variable(("component",), "1", "noise floor"),
+        "strain_noise": Variable(("component",), "1", "noise floor: standard deviation of a node's strain"),
+        "strain_seen": Variable(
+            ("node", "component"), "1", "true where strain stands out from its noise by 95 %", optional=True
+        ),
     },
     frame="pair",
+)
+
+STRAIN = Contract(
+    "strain",
+    "the electrolyte's strain of every pair beside the noise floor that the pair at rest shows; coordinate pair",
+    {
+        "floor": Variable(("component",), "1", "95 % of the nodes of the pair at rest stay below; NaN without one"),
+        "fitted_floor": Variable(("component",), "1", "1.96 × what the scatter about planes gives, median over pairs"),
+        "strain": Variable(("pair", "component"), "1", "median over the nodes", "bounds"),
+        "seen_share": Variable(("pair", "component"), "1", "of the nodes, those above the floor"),
+        "nodes": Variable(("pair",), "1", "places with a strain"),
+    },
 )
 
 Motion = Annotated[xr.Dataset, MOTION]
@@ -197,4 +224,6 @@ Interface = Annotated[xr.Dataset, INTERFACE]
 Cavities = Annotated[xr.Dataset, CAVITIES]
 Tracks = Annotated[xr.Dataset, TRACKS]
 Difference = Annotated[xr.Dataset, DIFFERENCE]
+Advance = Annotated[xr.Dataset, ADVANCE]
 Displacement = Annotated[xr.Dataset, DISPLACEMENT]
+Strain = Annotated[xr.Dataset, STRAIN]

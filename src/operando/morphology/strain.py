@@ -1,0 +1,88 @@
+"""The electrolyte's strain beside the noise floor of two scans at rest."""
+
+import numpy as np
+import xarray as xr
+
+from operando.model.constants import NORMAL_95
+from operando.model.products.joint import Pairs
+from operando.model.products.morphology import STRAIN, Displacement, Strain
+from operando.model.step import Series, step
+from operando.morphology.displacement import COMPONENTS
+
+_AT_REST = "null test"
+
+
+@step(version=1)
+def strain(displacements: Series[Displacement], pairs: Pairs) -> Strain:
+    """Set the strain of every pair of scans beside its noise floor.
+
+    The floor is what 95 % of the places show between two scans at rest (the null test); without such a pair it is NaN,
+    and what the scatter of the displacements about planes gives stands in for it. Strain: median over the places, with
+    the 95 % interval of a median by its order statistics.
+    """
+    names = [tuple(int(n) for n in one.attrs["frame"]) for one in displacements]
+    rest = {
+        (int(pair["from_scan"]), int(pair["to_scan"]))
+        for pair in (pairs.isel(pair=k) for k in range(pairs.sizes["pair"]))
+        if str(pair["step"].values) == _AT_REST
+    }
+    resting = [one["strain"].values for name, one in zip(names, displacements, strict=True) if name in rest]
+    floor = floor_of(np.concatenate(resting) if resting else np.zeros((0, 6)))
+    noises = np.array([one["strain_noise"].values for one in displacements]).reshape(-1, 6)
+    fitted = NORMAL_95 * _median(noises)
+    limit = np.where(np.isfinite(floor), np.fmax(floor, 0.0), fitted)
+    value, low, high = (np.full((len(names), 6), np.nan) for _ in range(3))
+    share, count = np.full((len(names), 6), np.nan), np.zeros(len(names))
+    for k, one in enumerate(displacements):
+        known = one["strain"].values[np.isfinite(one["strain"].values).all(axis=1)]
+        count[k] = len(known)
+        if len(known) >= 8:
+            value[k], low[k], high[k] = median_with_bounds(known)
+            share[k] = np.where(np.isfinite(limit), np.mean(np.abs(known) > limit, axis=0), np.nan)
+    return STRAIN.new(
+        coords={"pair": np.arange(len(names)), "component": COMPONENTS},
+        attrs={"warnings": _warnings(floor, displacements), "scans": [list(name) for name in names]},
+        floor=floor,
+        fitted_floor=fitted,
+        strain=value,
+        strain_low=low,
+        strain_high=high,
+        seen_share=share,
+        nodes=count,
+    )
+
+
+def floor_of(strains: np.ndarray) -> np.ndarray:
+    """What 95 % of the places (node, 6) stay below in size, (6,); NaN with fewer than eight.
+
+    >>> bool(np.isnan(floor_of(np.zeros((3, 6)))).all())
+    True
+    """
+    known = strains[np.isfinite(strains).all(axis=1)]
+    return np.asarray(np.percentile(np.abs(known), 95, axis=0)) if len(known) >= 8 else np.full(6, np.nan)
+
+
+def median_with_bounds(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median over the first axis and its 95 % interval from order statistics.
+
+    Neighbouring places share most of the points of their planes: four of them count as one.
+
+    >>> [round(float(part[0]), 2) for part in median_with_bounds(np.linspace(0, 1, 401)[:, None])]
+    [0.5, 0.4, 0.6]
+    """
+    half = min(0.5 * NORMAL_95 / np.sqrt(max(len(values) / 4, 1.0)), 0.5)
+    low, middle, high = np.quantile(values, [0.5 - half, 0.5, 0.5 + half], axis=0)
+    return middle, low, high
+
+
+def _median(rows: np.ndarray) -> np.ndarray:
+    known = rows[np.isfinite(rows).all(axis=1)]
+    return np.asarray(np.median(known, axis=0)) if len(known) else np.full(6, np.nan)
+
+
+def _warnings(floor: np.ndarray, displacements: Series[xr.Dataset]) -> list[str]:
+    if not len(displacements) or np.isfinite(floor).any():
+        return []
+    return [
+        "no two scans at rest show the noise floor of the electrolyte's strain: taken from the scatter of each pair"
+    ]
