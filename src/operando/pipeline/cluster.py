@@ -79,6 +79,7 @@ class OnDask:
     def __init__(self, client: Any, patience_s: float) -> None:
         self.client, self.patience_s = client, patience_s
         self._beats: dict[str, tuple[float, float]] = {}
+        self._missing: set[str] = set()
         self._incidents: list[str] = []
         self._longest: dict[str, float] = defaultdict(float)
         self._looked = self._last_worker = time.monotonic()
@@ -111,6 +112,7 @@ class OnDask:
         """What befell the workers, after a last look: one may have died just before the end."""
         with suppress(ClusterLostError):  # nothing is left to be done there
             self._look([])
+            self._look([])
         return self._incidents
 
     def _learn(self, futures: list[DaskFuture]) -> None:
@@ -141,10 +143,12 @@ class OnDask:
 
     def _silent(self, seen: dict[str, float], now: float) -> set[str]:
         """Take note of all heartbeats; the clocks of other machines are not trusted, only that they move."""
-        for address in set(self._beats) - set(seen):
+        missing = set(self._beats) - set(seen)
+        for address in missing & self._missing:  # not at the first look: a list may be made anew just now
             self._incidents.append(f"the worker {address} is gone; others took over what it had")
             log.warning(self._incidents[-1])
             del self._beats[address]
+        self._missing = missing
         for address, beat in seen.items():
             if address not in self._beats or self._beats[address][0] != beat:
                 self._beats[address] = (beat, now)

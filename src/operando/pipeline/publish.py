@@ -131,13 +131,11 @@ def write_store(results: Results) -> Path:
     path = results.path / "store.zarr"
     temporary = results.path / ".store.zarr.partial"
     shutil.rmtree(temporary, ignore_errors=True)
-    nodes: dict[str, xr.Dataset] = {}
+    xr.Dataset().to_zarr(str(temporary), zarr_format=3, consolidated=False)
     for name in results.names():
         table = _references(results, name) if results.is_big(name) else results.table(name)
         if table is not None:
-            nodes[name] = _storable(table)
-    tree = xr.DataTree.from_dict(nodes)
-    tree.to_zarr(str(temporary), zarr_format=3, consolidated=False)
+            _storable(table).to_zarr(str(temporary), group=name, mode="a", zarr_format=3, consolidated=False)
     old = results.path / ".store.zarr.old"
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():

@@ -231,7 +231,7 @@ class _Follower:
         self.folder, self.options, self.tell, self.version = folder, options, tell, version
         self.every, self.notify, self.arrivals, self.state = every, notify, Arrivals(folder), _State()
         self._stop = threading.Event()
-        self._written = ""
+        self._written, self._telling = "", threading.Lock()
         self._times: deque[float] = deque(maxlen=12)
         self._pause = every
 
@@ -254,8 +254,6 @@ class _Follower:
             self._stop.set()
             looking.join(timeout=30)
             self._say("stopped", "nobody is watching now")
-
-    # ---- looking ------------------------------------------------------------------------------------------
 
     def _look_for_ever(self) -> None:
         pause = 0.0
@@ -292,9 +290,8 @@ class _Follower:
             if self.state.quick_look is None or path == new[-1]:
                 quality.write_quick_look(self.folder, found)
                 self.state.quick_look = name
+                self._say(self.state.state, self.state.text)
             self.tell(Event("finished", "quick look", name))
-
-    # ---- running ------------------------------------------------------------------------------------------
 
     def _run(self, taken: dict[Path, float]) -> None:
         began = time.monotonic()
@@ -348,8 +345,6 @@ class _Follower:
         else:
             self._say("following", "following, up to date")
 
-    # ---- telling ------------------------------------------------------------------------------------------
-
     def _raise_alarms(self) -> None:
         """Look at the figures of quality; every sentence that is new goes to the command."""
         found = list(self._alarms())
@@ -381,9 +376,10 @@ class _Follower:
         content |= {"host": socket.gethostname(), "process": os.getpid()}
         content["waiting_files"] = [path.name for path in list(self.arrivals.waiting)[:20]]
         text = json.dumps(content)
-        if text != self._written and (self.folder / RESULTS).is_dir():
-            codec.write_bytes(text.encode(), self.folder / RESULTS / STATE_FILE)
-            self._written = text
+        with self._telling:
+            if text != self._written and (self.folder / RESULTS).is_dir():
+                codec.write_bytes(text.encode(), self.folder / RESULTS / STATE_FILE)
+                self._written = text
 
 
 def _count(number: int, thing: str) -> str:
