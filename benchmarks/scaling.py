@@ -118,7 +118,6 @@ class Copying:
     slots = 1
 
     def __init__(self, *unused: Any) -> None:
-        self.incidents: list[str] = []
         self.made: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
     def __enter__(self) -> "Copying":
@@ -136,6 +135,10 @@ class Copying:
     def wait(self, futures: list[Any]) -> list[Any]:
         """All are done."""
         return futures
+
+    def incidents(self) -> list[str]:
+        """None."""
+        return []
 
     def _done(self, work: Any, task: Any) -> Any:
         frames = sorted({scan for value in task.arguments.values() for scan in _scans_of(value)})
