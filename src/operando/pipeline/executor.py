@@ -102,7 +102,7 @@ def _local(count: int) -> Iterator[Any]:
             n_workers=count,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would open port 8787 to everybody
             memory_limit=None,
             silence_logs=logging.CRITICAL,
         ) as cluster,
