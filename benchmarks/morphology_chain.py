@@ -3,7 +3,8 @@
     python benchmarks/morphology_chain.py FILE.json [SEEDS [FIRST_SEED [SCENARIO,…]]]
 
 Each experiment is the preset ``demo`` without spectra and with half of its scans, under one scenario; about a minute
-each. The outcomes are added to FILE.json, which ``validate_morphology.py`` puts into its page.
+each. ``hidden`` is the whole demonstration with half of what the anode loses opening as voids out of sight. The
+outcomes are added to FILE.json, which ``validate_morphology.py`` puts into its page.
 """
 
 import json
@@ -20,7 +21,8 @@ from operando.pipeline.events import Options
 from operando.pipeline.store import Results
 from operando.twin.experiment import simulate
 
-SCENARIOS = ("paper", "contact-loss", "static", "starved", "glare")
+HIDDEN = "hidden"
+SCENARIOS = ("paper", "contact-loss", "static", "starved", "glare", HIDDEN)
 SCANS = (0, 3, 4, 6, 8, 11)
 KINDS = {
     "morphological": "net change",
@@ -28,6 +30,7 @@ KINDS = {
     "phase_volume_um3 void": "void",
     "protrusion": "protrusion",
     "particle": "particle",
+    "unaccounted": "unaccounted",
 }
 
 
@@ -37,8 +40,11 @@ def outcomes(scenario: str, seed: int) -> list[dict[str, float | str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "cell"
         recipe = Path(name) / "demo.toml"
-        recipe.write_text(text.replace("[spectrometer]", "[spectrometer]\nenabled = false"), encoding="utf-8")
-        simulate(recipe, folder, seed=seed, scans=SCANS, scenario=scenario)
+        text = text.replace("[spectrometer]", "[spectrometer]\nenabled = false")
+        if scenario == HIDDEN:
+            text = text.replace("[cell.anode]", "[cell.anode]\nhidden_share = 0.5")
+        recipe.write_text(text, encoding="utf-8")
+        simulate(recipe, folder, seed=seed, scans=SCANS, scenario="paper" if scenario == HIDDEN else scenario)
         experiment.bring_up_to_date(folder, Options(workers=0), lambda event: None, "")
         rows = [
             _row(kind, row.truth, (row.value, row.low, row.high))

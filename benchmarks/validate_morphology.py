@@ -2,8 +2,9 @@
 
     python benchmarks/validate_morphology.py [COUNT [FIRST_SEED]] [--chain FILE.json] [--page FILE.md]
 
-COUNT cheap volume-level realisations (random surface, growth, blur, noise, a motion known with an error) and a quarter
-as many at rest; 200 take a few minutes. ``--chain`` adds what ``morphology_chain.py`` measured on whole experiments.
+COUNT (0: none) cheap volume-level realisations (random surface, growth, blur, noise, a motion known with an error)
+and a quarter as many at rest; 200 take a few minutes. ``--chain`` adds what ``morphology_chain.py`` measured on whole
+experiments. ``--page`` replaces these two sections of a page and leaves what else stands there.
 It passes if the bias of the net change is below 2 % of the effect and 0.02 voxel × area, the coverage of the 95 %
 intervals is not rejected by a binomial test at 1 %, and the median half-width is at most 1.5 × 1.96 × the error's RMS.
 """
@@ -19,8 +20,15 @@ from scipy.stats import binomtest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "morphology"))
 
 from realisations import Outcome, realise
+from sections import put_section
 
-NAMES = {"paper": "whole demonstration", "starved": "starved beam", "static": "nothing happens"}
+NAMES = {
+    "paper": "whole demonstration",
+    "starved": "starved beam",
+    "static": "nothing happens",
+    "hidden": "half of the loss hidden",
+}
+INTERVALS, CHAIN = "<!-- intervals -->", "<!-- whole chain -->"
 
 
 def row(title: str, outcomes: list[Outcome]) -> tuple[str, bool]:
@@ -62,11 +70,9 @@ def _chain_row(title: str, some: list[dict[str, float]]) -> str:
     return f"| {title} | {some[0]['kind']} | {text} | {covered} of {len(some)} |"
 
 
-def page(count: int, first: int, rows: list[str], chain: list[str]) -> str:
-    """The page of the documentation."""
+def intervals_text(count: int, first: int, rows: list[str]) -> str:
+    """The section on volume-level realisations."""
     lines = [
-        "# Do the intervals of morphology hold the truth?",
-        "",
         f"`python benchmarks/validate_morphology.py {count} {first}`: small made-up cells at the level of volumes,",
         "with random surfaces, growth, blur, noise, and a motion known with an error; the anode's net change. Bias in",
         "parts of the effect and in voxels × area; p is the binomial test of the coverage against 95 %; the ratio is",
@@ -76,24 +82,27 @@ def page(count: int, first: int, rows: list[str], chain: list[str]) -> str:
         "|---|---|---|---|---|---|---|---|",
         *rows,
     ]
-    if chain:
-        lines += [
-            "",
-            "## Through the whole chain",
-            "",
-            "`python benchmarks/morphology_chain.py`: the preset `demo` from projections to numbers (six scans, no",
-            "spectra), by scenario (number of seeds). µm, µm³; loss is a share. What can't be measured (a gap beside a",
-            "starved anode) has no row.",
-            "",
-            "| scenario | number | mean truth | bias | RMS error | median half-width | intervals that hold the truth |",
-            "|---|---|---|---|---|---|---|",
-            *chain,
-        ]
+    return "\n".join(lines) + "\n"
+
+
+def chain_text(rows: list[str]) -> str:
+    """The section on whole experiments."""
+    lines = [
+        "## Through the whole chain",
+        "",
+        "`python benchmarks/morphology_chain.py`: the preset `demo` from projections to numbers (six scans, no",
+        "spectra), by scenario (number of seeds). µm, µm³; loss is a share. What can't be measured (a gap beside a",
+        "starved anode) has no row.",
+        "",
+        "| scenario | number | mean truth | bias | RMS error | median half-width | intervals that hold the truth |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+    ]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Run both series, print and write."""
+    """Run both series, print, and write their sections of the page; what else stands there is left alone."""
     parser = argparse.ArgumentParser()
     parser.add_argument("count", nargs="?", type=int, default=200)
     parser.add_argument("first", nargs="?", type=int, default=0)
@@ -101,16 +110,21 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.count)
-    tables = [
-        row("growing", [realise(seed) for seed in seeds]),
-        row("at rest", [realise(seed, growth=0.0) for seed in seeds[: max(1, arguments.count // 4)]]),
-    ]
-    chain = chain_rows(arguments.chain) if arguments.chain and arguments.chain.exists() else []
-    text = page(arguments.count, arguments.first, [line for line, _ in tables], chain)
-    print(text)
-    if arguments.page:
-        arguments.page.write_text(text, encoding="utf-8")
-    if not all(good for _, good in tables):
+    sections, good = {}, True
+    if arguments.count:
+        tables = [
+            row("growing", [realise(seed) for seed in seeds]),
+            row("at rest", [realise(seed, growth=0.0) for seed in seeds[: max(1, arguments.count // 4)]]),
+        ]
+        sections[INTERVALS] = intervals_text(arguments.count, arguments.first, [line for line, _ in tables])
+        good = all(passed for _, passed in tables)
+    if arguments.chain and arguments.chain.exists():
+        sections[CHAIN] = chain_text(chain_rows(arguments.chain))
+    for mark, text in sections.items():
+        print(text)
+        if arguments.page:
+            put_section(arguments.page, mark, text)
+    if not good:
         sys.exit("an interval does not keep its word")
 
 

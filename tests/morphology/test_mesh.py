@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from operando.model.errors import OperandoError
-from operando.morphology.mesh import surface_mesh, write_ply, write_stl
+from operando.morphology.mesh import change_mesh, surface_mesh, write_ply, write_stl
 
 
 def _surface(height: np.ndarray, facing: int = 1) -> xr.Dataset:
@@ -36,6 +36,19 @@ def test_unknown_columns_stay_open_and_ply_keeps_the_gap(tmp_path: Path) -> None
     head, body = (tmp_path / "a.ply").read_bytes().split(b"end_header\n", 1)
     assert b"element vertex 15" in head
     assert len(body) == 15 * 16 + 17 * 13
+
+
+def test_gain_and_loss_are_written_with_the_later_surface(tmp_path: Path) -> None:
+    before, after = np.full((4, 5), 3.0), np.full((4, 5), 3.0)
+    after[:, :2], after[:, 3:], before[0, 0] = 5.0, 2.0, np.nan
+    corners, faces, moved = change_mesh(_surface(before), _surface(after))
+    assert len(corners) == len(moved) == 19
+    assert sorted(set(moved)) == [-1.0, 0.0, 2.0]
+    assert change_mesh(_surface(before, -1), _surface(after, -1))[2].max() == 1.0
+    write_ply(tmp_path / "a.ply", corners, faces, advance=moved)
+    head, body = (tmp_path / "a.ply").read_bytes().split(b"end_header\n", 1)
+    assert b"property float advance\nproperty uchar red\n" in head
+    assert len(body) == 19 * 19 + len(faces) * 13
 
 
 def test_no_surface_is_an_error() -> None:

@@ -59,6 +59,7 @@ def displacement(
     kept = [node for node in wanted if _in_electrolyte(node, (before_labels, after_labels), grid, roles, params)]
     position, moved, std = _follow(kept, (before, after), grid, places, params)
     strain, noise = strains(position, moved)
+    noise = noise * overlap(wanted, params)
     sentence = f"{len(position)} of {len(wanted)} places could be followed"
     return DISPLACEMENT.new(
         coords={"axis": ["z", "y", "x"], "component": COMPONENTS},
@@ -122,6 +123,16 @@ def _follow(
             found.append(np.stack([at, shift.shift, shift.std]))
     table = np.array(found).reshape(-1, 3, 3)
     return table[:, 0], table[:, 1], table[:, 2]
+
+
+def overlap(nodes: np.ndarray, params: DisplacementParameters) -> float:
+    """How much noisier strain is than its scatter tells, because neighbouring cubes share voxels and err together.
+
+    Cubes wider than their distance by a factor repeat each other's errors along each line of neighbours.
+    """
+    steps = [np.diff(np.unique(nodes[:, axis])) for axis in range(3)]
+    spacing = min((float(step.min()) for step in steps if step.size), default=np.inf)
+    return max(1.0, (2 * params.subset_voxels + 1) / spacing)
 
 
 def strains(position: np.ndarray, moved: np.ndarray, neighbours: int = 12) -> tuple[np.ndarray, np.ndarray]:
