@@ -98,7 +98,7 @@ def test_a_phase_that_comes_is_seen_to_come() -> None:
     spectra = [draw(state(alloy=amount), 50 + n, n) for n, amount in enumerate((0.0, 0.0, 1000.0, 4000.0))]
     shared = calibrate(spectra[-1], MATERIALS, None)
     fits = [fit(correct(one, shared), shared, MATERIALS, FitParameters(free_lines=False)) for one in spectra]
-    found = identify([one for one, _, _ in fits], [one for _, one, _ in fits], MATERIALS)
+    found = identify([one for one, *_ in fits], [one for _, one, *_ in fits], MATERIALS)
     assert found["present"].sel(phase="InLi").values.tolist() == [False, False, True, True]
     assert found["present"].sel(phase="In").values.all()
     assert found["fraction"].sel(phase="InLi").values[-1] == pytest.approx(1.0)

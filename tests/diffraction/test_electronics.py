@@ -59,7 +59,7 @@ def test_areas_are_scaled_by_the_ring_current() -> None:
 def test_the_model_is_kept_channel_by_channel() -> None:
     one = draw(PHASES, 5)
     shared = calibrate(one, MATERIALS, None)
-    _, _, fitted = fit(correct(one, shared), shared, MATERIALS, FitParameters(free_lines=False))
+    _, _, fitted, _ = fit(correct(one, shared), shared, MATERIALS, FitParameters(free_lines=False))
     inside = np.isfinite(fitted["model"].values[0])
     counts, model = one["counts"].values[0][inside], fitted["model"].values[0][inside]
     assert inside.sum() > 1500

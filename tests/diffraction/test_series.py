@@ -119,3 +119,15 @@ def test_flat_noise_ends_quickly_with_nothing() -> None:
     noise = np.random.default_rng(11).poisson(np.full(2048, 5.0))
     _, (lattice,), _ = analyse([spectrum(noise)], MATERIALS)
     assert not lattice["there"].values.any()
+
+
+def test_hundreds_of_weak_lines_of_a_large_cell_move_no_other_lattice() -> None:
+    phases = [Phase("In", 2500.0), Phase("Li10SnP2S12", 9000.0)]
+    materials = (load("In"), load("Li10SnP2S12"))
+    lines, lattices, _ = analyse([draw(phases, 20 + seed, seed) for seed in range(3)], materials)
+    off = np.array([one["cell"].values[0, [0, 2]] / np.array(true_cell(phases[0]))[[0, 2]] - 1.0 for one in lattices])
+    std = np.array([one["cell_std"].values[0, [0, 2]] / one["cell"].values[0, [0, 2]] for one in lattices])
+    assert np.abs(off / std).max() < 3.5
+    assert np.abs(off.mean(axis=0) / std.mean(axis=0)).max() < 1.5
+    rows = (lines[0]["phase"].values == "Li10SnP2S12").sum()
+    assert rows == 100

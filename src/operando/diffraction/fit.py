@@ -12,19 +12,30 @@ from operando.diffraction.pawley import STRONG
 from operando.diffraction.phases import Pattern
 from operando.diffraction.problem import smooth_part
 from operando.diffraction.rounding import significant, without_last_bits
+from operando.diffraction.shapes import shapes
 from operando.model.contract import warnings_of
 from operando.model.material import Material
-from operando.model.products.diffraction import FITTED, LATTICE, LINES, Calibration, Corrected, Fitted, Lattice, Lines
+from operando.model.products.diffraction import (
+    FITTED,
+    LATTICE,
+    LINES,
+    Calibration,
+    Corrected,
+    Fitted,
+    Lattice,
+    Lines,
+    Shapes,
+)
 from operando.model.step import Setting, step
 
 
-@step(version=7)
+@step(version=8)
 def fit(
     corrected: Corrected,
     calibration: Calibration,
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
     params: FitParameters,
-) -> tuple[Lines, Lattice, Fitted]:
+) -> tuple[Lines, Lattice, Fitted, Shapes]:
     """Fit every element of the spectrum with all phases together (Poisson likelihood, free areas, Pawley).
 
     Neighbouring lines of different phases share their counts as the lattices demand, so that more of one phase is
@@ -42,7 +53,9 @@ def fit(
         table, {**attrs, "warnings": notes, "unindexed_kev": significant(np.array(unindexed(fits))).tolist()}
     )
     lattice = _lattice(fits, merged, materials, params, attrs, len(corrected["good"]))
-    return without_last_bits(lines), without_last_bits(lattice), without_last_bits(_fitted(corrected, fits, attrs))
+    known = shapes(fits, len(corrected["good"]), lattice["there"].values, attrs)
+    model = _fitted(corrected, fits, attrs)
+    return without_last_bits(lines), without_last_bits(lattice), without_last_bits(model), without_last_bits(known)
 
 
 def _table(
@@ -75,9 +88,9 @@ def _add_summed(
         row = np.where(same.any(axis=1), same.argmax(axis=1), -1)
         area, variance = area + areas[row], variance + stds[row] ** 2
     std = np.sqrt(variance)
-    for row, indices in enumerate(hkl):
+    for row in fits[0].patterns[phase].reported:
         table.add(
-            name, indices, -1, (float(d[row]), float(d_std[row]), float(area[row]), float(std[row]), np.nan, np.nan)
+            name, hkl[row], -1, (float(d[row]), float(d_std[row]), float(area[row]), float(std[row]), np.nan, np.nan)
         )
 
 
@@ -90,8 +103,8 @@ def _add_element(table: LineTable, one: ElementFit, phase: int, scale: float, na
     areas, stds = (values * scale for values in one.areas(phase))
     nothing = np.full_like(d, np.nan)
     free, free_std = free_line(one, phase) if params.free_lines else (nothing, nothing)
-    for row, hkl in enumerate(pattern.hkl):
-        values = (d[row], d_std[row], areas[row], stds[row], free[row], free_std[row])
+    for row in pattern.reported:
+        hkl, values = pattern.hkl[row], (d[row], d_std[row], areas[row], stds[row], free[row], free_std[row])
         table.add(name, hkl, one.element, tuple(float(x) for x in values))  # type: ignore[arg-type]
 
 
@@ -99,7 +112,8 @@ def _with_free(table: LineTable, one: ElementFit, merged: Sequence[Merged], para
     """A detector of one element has one row a line, with the naive fit in it."""
     if not params.free_lines:
         return table
-    free = [free_line(one, phase) for phase in range(len(merged))]
+    rows = [one.patterns[phase].reported for phase in range(len(merged))]
+    free = [[part[row] for part in free_line(one, phase)] for phase, row in enumerate(rows)]
     d_free = np.concatenate([part[0] for part in free])
     d_free_std = np.concatenate([part[1] for part in free])
     values = [(*row[:4], float(a), float(b)) for row, a, b in zip(table.values, d_free, d_free_std, strict=True)]

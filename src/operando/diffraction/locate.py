@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from operando.diffraction.pawley import STRONG, group_intensities, solve_linear
+from operando.diffraction.pawley import STRONG, solve_linear
 from operando.diffraction.phases import Pattern
 from operando.diffraction.problem import Problem, State, detector_variance, evaluate, first_guess, start
 
@@ -89,12 +89,13 @@ def _half_width(problem: Problem) -> float:
 def _gains(
     problem: Problem, one: Pattern, score: np.ndarray, information: np.ndarray, scales: np.ndarray
 ) -> np.ndarray:
-    """Gains (scales,) of the phase's lines, each with the area that suits it best within reason, softly capped."""
-    energies = problem.energy_times_d / (one.d[None, :] * (1.0 + scales[:, None]))
+    """Gains (scales,) of the phase's main lines, each with the area that suits it within reason, softly capped."""
+    spacing, intensity = one.d[one.reported], one.intensity[one.reported]
+    energies = problem.energy_times_d / (spacing[None, :] * (1.0 + scales[:, None]))
     top = np.interp(energies, problem.energy, score, left=0.0, right=0.0)
     bottom = np.interp(energies, problem.energy, information, left=1.0, right=1.0)
     area = np.maximum(top / np.maximum(bottom, 1e-12), 0.0)
-    share = group_intensities(replace(one, group=np.arange(len(one.d))))
+    share = intensity / intensity.max()
     strong = share >= STRONG
     scale = (area[:, strong] / share[strong]).max(axis=1)
     area = np.where(strong, area, np.minimum(area, _TEXTURE * share * scale[:, None]))

@@ -94,7 +94,7 @@ def free_line(one: ElementFit, phase: int, scale_floor: float = 3.0) -> tuple[np
     energies = problem.energy_times_d / spacings(pattern, stretch)
     areas, stds = one.areas(phase)
     found = np.full((len(energies), 2), np.nan)
-    for row, energy in enumerate(energies):
+    for row, energy in zip(pattern.reported, energies[pattern.reported], strict=True):
         if not areas[row] > scale_floor * stds[row]:
             continue
         width = float(fwhm(one.resolution(), energy))

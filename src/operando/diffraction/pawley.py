@@ -41,9 +41,14 @@ class Fit:
     """Where the fit ended: state, covariance of all parameters (inflated by the misfit), quality.
 
     ``objective`` is the deviance with the priors' penalty; ``pearson`` is chi-squared per degree of freedom.
+    ``score`` and ``information`` of all parameters are the likelihood's and the priors' together, not inflated;
+    ``free`` says which parameters were fitted rather than held on a bound.
     """
 
     state: State
+    score: np.ndarray
+    information: np.ndarray
+    free: np.ndarray
     covariance: np.ndarray
     model: np.ndarray
     deviance: float
@@ -222,15 +227,16 @@ def _finish(
     how: tuple[bool, int],
 ) -> Fit:
     deviance, _, _, model = current
-    _, information = prior.add(current, theta)
+    score, information = prior.add(current, theta)
     freedom = max(1, len(model) - int(free.sum()))
     pearson = float(((problem.counts - model) ** 2 / model).sum() / freedom) if np.isfinite(deviance) else np.inf
-    covariance = _covariance(information, free) * _inflation(pearson, freedom)
+    covariance = _covariance(information, free) * inflation(pearson, freedom)
     state = split(problem, theta)
-    return Fit(state, covariance, model, float(deviance), float(objective), pearson, freedom, *how)
+    numbers = (float(deviance), float(objective), pearson, freedom)
+    return Fit(state, score, information, free, covariance, model, *numbers, *how)
 
 
-def _inflation(pearson: float, freedom: int) -> float:
+def inflation(pearson: float, freedom: int) -> float:
     """Misfit beyond chance widens the intervals; within chance it does not."""
     return pearson if pearson > 1.0 + 3.0 * np.sqrt(2.0 / freedom) else 1.0
 

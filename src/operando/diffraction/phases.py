@@ -39,6 +39,13 @@ class Pattern:
     group: np.ndarray
     known: bool = True
     """Whether the intensities are calculated from atoms."""
+    main: np.ndarray | None = None
+    """Which lines (n,) are among those that are worth reporting; ``None``: all. The others are weak and many."""
+
+    @property
+    def reported(self) -> np.ndarray:
+        """Rows (k,) of the lines that are worth reporting."""
+        return np.arange(len(self.d)) if self.main is None else np.flatnonzero(self.main)
 
     @property
     def free_edges(self) -> int:
@@ -48,6 +55,9 @@ class Pattern:
 
 def pattern(material: Material, d_min: float, d_max: float, weakest: float, most: int) -> Pattern:
     """Lines between two spacings (Å); of known atoms those above ``weakest`` × the strongest, else the ``most`` widest.
+
+    Of known atoms the ``most`` strongest lines are the main ones. The rest is modelled along: a large cell has
+    hundreds of weak lines that can't be resolved, and without them other phases' lattices give way.
 
     Raises ``ConfigurationError`` for a material without lines in this range.
     """
@@ -60,6 +70,7 @@ def pattern(material: Material, d_min: float, d_max: float, weakest: float, most
     hkl = np.array([line.hkl for line in found])
     d = np.array([line.d for line in found])
     known = np.array([line.intensity for line in found])
+    threshold = np.sort(known)[::-1][:most][-1]
     edges, pull = _pulls(material, hkl, d)
     return Pattern(
         name=material.name,
@@ -71,6 +82,7 @@ def pattern(material: Material, d_min: float, d_max: float, weakest: float, most
         edges=edges,
         group=np.arange(len(found)),
         known=material.intensities == "atoms",
+        main=known >= threshold if len(found) > most else None,
     )
 
 
@@ -78,9 +90,7 @@ def _worth_fitting(found: Sequence[Line], weakest: float, most: int) -> list[Lin
     strongest = max((line.intensity for line in found), default=0.0)
     if not np.isfinite(strongest):
         return list(found[:most])
-    kept = [line for line in found if line.intensity >= weakest * strongest]
-    threshold = sorted((line.intensity for line in kept), reverse=True)[:most][-1] if kept else 0.0
-    return [line for line in kept if line.intensity >= threshold]
+    return [line for line in found if line.intensity >= weakest * strongest]
 
 
 def _pulls(material: Material, hkl: np.ndarray, d: np.ndarray) -> tuple[tuple[int, int, int], np.ndarray]:
@@ -106,15 +116,33 @@ def _free_edges(material: Material) -> tuple[int, int, int]:
 
 
 def tie_unresolved(one: Pattern, closeness: np.ndarray) -> Pattern:
-    """Tie neighbouring lines that stand closer than ``closeness`` (n,), relative in d: one free area for each group."""
-    order = np.argsort(-one.d)
-    group = np.zeros(len(order), int)
-    current, anchor = 0, one.d[order[0]] if len(order) else 0.0
-    for index in order:
-        if anchor / one.d[index] - 1.0 > closeness[index]:
-            current, anchor = current + 1, one.d[index]
-        group[index] = current
+    """Tie neighbouring lines that stand closer than ``closeness`` (n,), relative in d: one free area for each group.
+
+    A line that is not a main one follows the nearest main line within its closeness, with the ratio that the atoms
+    give it, so that hundreds of weak lines ask for fewer areas of their own.
+    """
+    group = np.full(len(one.d), -1)
+    group[one.reported] = _chained(one.d[one.reported], closeness[one.reported])
+    others = np.flatnonzero(group < 0)
+    if len(others):
+        apart = np.abs(np.log(one.d[others][:, None] / one.d[one.reported]))
+        near = apart.min(axis=1) < closeness[others]
+        group[others[near]] = group[one.reported[apart[near].argmin(axis=1)]]
+        alone = others[~near]
+        group[alone] = group.max() + 1 + _chained(one.d[alone], closeness[alone])
     return replace(one, group=group)
+
+
+def _chained(d: np.ndarray, closeness: np.ndarray) -> np.ndarray:
+    """Groups (n,) of lines, each no wider than the closeness of its last line."""
+    order = np.argsort(-d)
+    group = np.zeros(len(order), int)
+    current, anchor = 0, d[order[0]] if len(order) else 0.0
+    for index in order:
+        if anchor / d[index] - 1.0 > closeness[index]:
+            current, anchor = current + 1, d[index]
+        group[index] = current
+    return group
 
 
 def spacings(one: Pattern, stretch: np.ndarray) -> np.ndarray:

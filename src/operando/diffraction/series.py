@@ -28,5 +28,5 @@ def analyse(
         return [], [], []
     shared = calibration if calibration is not None else calibrate(spectra[0], tuple(phases), two_theta_deg)
     results = [fit(correct(one, shared), shared, tuple(phases), params or FitParameters()) for one in spectra]
-    said = [*warnings_of(shared), *(note for lines, _, _ in results for note in warnings_of(lines))]
-    return [lines for lines, _, _ in results], [lattice for _, lattice, _ in results], list(dict.fromkeys(said))
+    said = [*warnings_of(shared), *(note for lines, *_ in results for note in warnings_of(lines))]
+    return [lines for lines, *_ in results], [lattice for _, lattice, *_ in results], list(dict.fromkeys(said))

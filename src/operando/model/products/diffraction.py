@@ -98,6 +98,50 @@ FITTED = Contract(
     frame="spectrum",
 )
 
+SHAPES = Contract(
+    "shapes",
+    "what the fit of one spectrum knows of lattices and widths, for a refinement of the whole series; coordinate "
+    "parameter: relative stretch of each phase's free edges, logarithm of the two terms of the detector's FWHM², "
+    "relative broadening² of each phase in units of its prior",
+    {
+        "estimate": Variable(("element", "parameter"), "1", "where the fit ended"),
+        "score": Variable(("element", "parameter"), "1", "slope of the log-likelihood there, all else fitted along"),
+        "information": Variable(
+            ("element", "parameter", "other_parameter"), "1", "curvature of it, priors of these parameters left out"
+        ),
+        "prior": Variable(("parameter",), "1", "what the fit took for likely", "std"),
+        "unit": Variable(("parameter",), "1", "what one of these parameters is in relative units"),
+        "nominal": Variable(("parameter",), "angstrom", "edge that a stretch is relative to; NaN where it is none"),
+        "there": Variable(("phase",), "1", "true where the phase is found at the stated false-alarm rate"),
+    },
+    frame="spectrum",
+)
+
+REFINED = Contract(
+    "refined",
+    "lattices of the series refined together, with what all spectra share; coordinate edge: phase and edge",
+    {
+        "cell": Variable(("spectrum", "edge"), "angstrom", "free edge; NaN where the phase is not there", "std"),
+        "change": Variable(
+            ("spectrum", "edge"), "1", "relative to the first spectrum with the phase, shared errors dropped", "std"
+        ),
+    },
+)
+
+SHARED = Contract(
+    "shared",
+    "what the spectra of a series share, along shared; coordinates element and parameter: scale (relative error of all "
+    "spacings of an element), resolution (logarithm of the terms of FWHM², relative to the calibration), broadening "
+    "(relative FWHM²) of a phase",
+    {
+        "value": Variable(("shared",), "1", "mean of the series", "std"),
+        "held": Variable(("shared",), "1", "false where the spectra contradict each other, so that each has its own"),
+        "chi_squared": Variable(("shared",), "1", "of the spectra about the shared value"),
+        "freedom": Variable(("shared",), "1", "degrees of freedom of it, as far as the spectra tell"),
+        "probability": Variable(("shared",), "1", "that chance alone scatters them more"),
+    },
+)
+
 PHASE_PRESENCE = Contract(
     "phase_presence",
     "which phases are there in which spectrum",
@@ -177,6 +221,9 @@ Corrected = Annotated[xr.Dataset, CORRECTED]
 Lines = Annotated[xr.Dataset, LINES]
 Lattice = Annotated[xr.Dataset, LATTICE]
 Fitted = Annotated[xr.Dataset, FITTED]
+Shapes = Annotated[xr.Dataset, SHAPES]
+Refined = Annotated[xr.Dataset, REFINED]
+Shared = Annotated[xr.Dataset, SHARED]
 PhasePresence = Annotated[xr.Dataset, PHASE_PRESENCE]
 Merged = Annotated[xr.Dataset, MERGED]
 Subtracted = Annotated[xr.Dataset, SUBTRACTED]
