@@ -13,8 +13,10 @@ from operando.diffraction.factors import FactorsParameters, factors
 from operando.diffraction.fit import fit
 from operando.diffraction.geometry import energy_times_d
 from operando.diffraction.per_charge import common_slope, per_charge
+from operando.diffraction.pristine import pristine
 from operando.diffraction.subtract import subtract
 from operando.materials.catalogue import load
+from operando.model.errors import ConfigurationError
 from operando.model.products.diffraction import LINES
 from operando.model.products.joint import SPECTRUM_TIMELINE
 
@@ -51,10 +53,21 @@ def test_elements_at_other_angles_come_together() -> None:
 def test_a_line_that_moves_leaves_a_bipolar_difference() -> None:
     spectra = [draw([Phase("InLi", 9000.0, (strain,) * 3)], 2 + n, n) for n, strain in enumerate((0.0, 0.0, 4e-3))]
     first, same, moved = merged(spectra)
-    assert not subtract(same, first)["bipolar"].values.any()
-    found = subtract(moved, first)
+    before = pristine([first, same, moved])
+    assert not subtract(same, before)["bipolar"].values.any()
+    found = subtract(moved, before)
     assert found["bipolar"].values.sum() > 20
     assert found.attrs["scale"] == pytest.approx(1.0)
+
+
+def test_the_named_spectrum_is_the_pristine_one() -> None:
+    first, second = merged([draw([Phase("InLi", 9000.0)], 5 + n, n) for n in range(2)])
+    before = pristine([first, second], "made_0001.med")
+    assert before.attrs["pristine"] == "made_0001.med"
+    assert not subtract(second, before)["difference"].values.any()
+    assert subtract(first, before)["difference"].values.any()
+    with pytest.raises(ConfigurationError, match="is none of the spectra"):
+        pristine([first, second], "absent.med")
 
 
 def test_factors_follow_what_trades_places() -> None:

@@ -11,8 +11,8 @@ from pydantic import Field
 from operando.diffraction.comparison import summed
 from operando.diffraction.element import FitParameters
 from operando.diffraction.newcomers import appeared, new_lines, with_newcomers
+from operando.diffraction.pristine import place_of_reference
 from operando.diffraction.verdict import Verdict, judge, weigh
-from operando.model.errors import ConfigurationError
 from operando.model.material import Material
 from operando.model.parameters import Parameters
 from operando.model.products.diffraction import CAUSES, Calibration, Causes, Corrected, Lattice
@@ -47,7 +47,7 @@ def causes(
     verdicts: list[tuple[Verdict, int, int]] = []
     if len(spectra) >= 2 and materials:
         width = params.window or min(5, max(1, len(spectra) // 10))
-        first = _reference(spectra, reference)
+        first = place_of_reference(spectra, reference)
         for last in _compared(spectra, lattices, first, width):
             states = [summed(spectra[place : place + width]) for place in (first, last)]
             found = _between(states, calibration, materials, pressed_mpa, fit_params, params.candidates)
@@ -58,16 +58,6 @@ def causes(
         shift_std=np.array([(one.shift.high - one.shift.low) / 2 / 1.959963984540054 for one, _, _ in verdicts], float),
         verdict=np.array([json.dumps(_entry(*one), ensure_ascii=False) for one in verdicts], dtype=object).astype(str),
     )
-
-
-def _reference(spectra: Sequence[xr.Dataset], reference: str | None) -> int:
-    """Place in the series of the pristine spectrum."""
-    if reference in {None, "first"}:
-        return 0
-    for place, one in enumerate(spectra):
-        if str(one.attrs.get("file", "")).endswith(str(reference)):
-            return place
-    raise ConfigurationError(f'reference = "{reference}" is none of the spectra; write "first" or the name of a file.')
 
 
 def _compared(spectra: Sequence[xr.Dataset], lattices: Sequence[xr.Dataset], first: int, width: int) -> list[int]:

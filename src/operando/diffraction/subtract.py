@@ -1,18 +1,18 @@
-"""Step ``subtract``: every spectrum minus the first one, with honest variance; the joint fit supersedes it."""
+"""Step ``subtract``: every spectrum minus the pristine one, with honest variance; the joint fit supersedes it."""
 
 import numpy as np
 
 from operando.diffraction.difference import difference
-from operando.model.products.diffraction import SUBTRACTED, Merged, Subtracted
-from operando.model.step import First, step
+from operando.model.products.diffraction import SUBTRACTED, Merged, Pristine, Subtracted
+from operando.model.step import step
 
 _WIDTH = 0.006
 """Relative width of a line, over which surplus and deficit are summed before they are paired."""
 
 
-@step(version=1)
-def subtract(merged: Merged, pristine: First[Merged]) -> Subtracted:
-    """Scale the first spectrum by the exposures (live time × ring current) and subtract it; flag bipolar residuals.
+@step(version=2)
+def subtract(merged: Merged, pristine: Pristine) -> Subtracted:
+    """Scale the pristine spectrum by the exposures (live time × ring current) and subtract it; flag bipolar residuals.
 
     Variance n + s² n0. A surplus beside a deficit is a line that moved or widened, or two that traded counts: a
     difference can't tell which.

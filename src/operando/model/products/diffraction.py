@@ -162,9 +162,13 @@ MERGED = Contract(
     frame="spectrum",
 )
 
+PRISTINE = Contract(
+    "pristine", "the merged spectrum that all others are compared with; coordinate d along bin", MERGED.variables
+)
+
 SUBTRACTED = Contract(
     "subtracted",
-    "one spectrum minus the first one, scaled by their exposures; coordinate d along bin",
+    "one spectrum minus the pristine one, scaled by their exposures; coordinate d along bin",
     {
         "difference": Variable(("bin",), "count", "counts left over", "std"),
         "bipolar": Variable(
@@ -226,6 +230,7 @@ Refined = Annotated[xr.Dataset, REFINED]
 Shared = Annotated[xr.Dataset, SHARED]
 PhasePresence = Annotated[xr.Dataset, PHASE_PRESENCE]
 Merged = Annotated[xr.Dataset, MERGED]
+Pristine = Annotated[xr.Dataset, PRISTINE]
 Subtracted = Annotated[xr.Dataset, SUBTRACTED]
 Factors = Annotated[xr.Dataset, FACTORS]
 StrainEllipse = Annotated[xr.Dataset, STRAIN_ELLIPSE]
