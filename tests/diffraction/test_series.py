@@ -1,5 +1,7 @@
 """Spectra in, lines and lattices out: on made-up spectra with truth, and on garbage."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,6 +9,7 @@ from made import Phase, draw, expected, spectrum, true_cell
 
 from operando.diffraction.series import analyse
 from operando.materials.catalogue import load
+from operando.materials.structure import lines as structure_lines
 from operando.model.errors import ConfigurationError
 
 IN_AND_INLI = [Phase("In", 3000.0), Phase("InLi", 4000.0)]
@@ -131,3 +134,19 @@ def test_hundreds_of_weak_lines_of_a_large_cell_move_no_other_lattice() -> None:
     assert np.abs(off.mean(axis=0) / std.mean(axis=0)).max() < 1.5
     rows = (lines[0]["phase"].values == "Li10SnP2S12").sum()
     assert rows == 100
+
+
+def test_a_card_of_spacings_and_intensities_is_a_phase_as_good_as_a_structure(tmp_path: Path) -> None:
+    alloy = load("InLi")
+    rows = [f"{line.d:.5f} {line.intensity:.1f} {' '.join(map(str, line.hkl))}" for line in structure_lines(alloy, 0.8)]
+    file = tmp_path / "card.txt"
+    file.write_text("# formula: InLi\n" + "\n".join(rows) + "\n")
+    spectrum_of_both = draw([Phase("In", 3000.0), Phase("InLi", 4000.0, (1e-3,) * 3)], 30)
+    (lines,), (lattice,), _ = analyse([spectrum_of_both], (load("In"), load("card", [file])))
+    assert lattice["there"].values.all()
+    scale, std = float(lattice["cell"][1, 0]), float(lattice["cell_std"][1, 0])
+    assert scale == pytest.approx(1.0 + 1e-3, abs=4.0 * std)
+    assert std < 3e-4
+    found = line(lines, "card", (4, 2, 2))
+    assert float(found["d"]) == pytest.approx(1.001 * alloy.cell[0] / np.sqrt(24.0), rel=3e-4)
+    assert float(found["area"]) > 20.0 * float(found["area_std"])
