@@ -1,8 +1,10 @@
 """Give every voxel its phase, in the first scan's frame."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
+import xarray as xr
 from pydantic import Field
 
 from operando.model.constants import OUTSIDE_LABEL, UNKNOWN_LABEL
@@ -71,6 +73,23 @@ def segment(
     Works on slabs: a slab needs ``HALO`` rows around it, so motions along z are limited to 26 voxels (beyond, an
     error says so); called on a whole volume there is no limit. Rows of the halo are returned too.
     """
+    return segmented(volume, bore, levels, motions, trust, phases, params)
+
+
+def segmented(
+    volume: Volume,
+    bore: Bore,
+    levels: Levels,
+    motions: xr.Dataset | None,
+    trust: Trust | None,
+    phases: tuple[str, ...],
+    params: SegmentParameters = _DEFAULTS,
+    probabilities: np.ndarray | None = None,
+) -> Labels:
+    """As ``segment``; with ``probabilities`` (phase, z, y, x) of the scan's own voxels the likeliest phase is taken.
+
+    Shares of edge voxels are from grey values in either case: a probability is no share.
+    """
     grid = grid_of(volume, "mu")
     place = Placement.of(bore, motions, grid)
     blur = float(levels["blur"]) / float(grid.spacing.min())
@@ -81,12 +100,15 @@ def segment(
     noise = float(levels["noise"])
     smoothing = params.smoothing if params.smoothing is not None else automatic_smoothing(mean, noise)
     unknown = np.isnan(grey) | _untrusted(trust, grid, place)
-    label = first_labels(grey, unknown, mean, smoothing)
     edge = params.edge_voxels if params.edge_voxels is not None else automatic_edge(blur, smoothing)
-    label = regularised(grey, label, mean, noise, params.coupling, params.rounds)
-    label = without_false_middle(grey, label, mean, edge + 1 if edge else 0)
-    outside = _outside(bore, grid, place)
-    label[outside] = OUTSIDE_LABEL
+    if probabilities is None:
+        label = first_labels(grey, unknown, mean, smoothing)
+        label = regularised(grey, label, mean, noise, params.coupling, params.rounds)
+        label = without_false_middle(grey, label, mean, edge + 1 if edge else 0)
+    else:
+        label = likeliest(volume, probabilities, grid, place, wall)
+        label[unknown] = UNKNOWN_LABEL
+    label[_outside(bore, grid, place)] = OUTSIDE_LABEL
     wide = np.asarray(levels["width"].values, float) > 1.5 * noise
     other, share = partial_volumes(grey, label, mean, wide, edge)
     return LABELS.new(
@@ -96,6 +118,22 @@ def segment(
         other=other,
         share=share,
     )
+
+
+def likeliest(volume: Volume, probabilities: np.ndarray, grid: Grid, place: Placement, wall: float) -> np.ndarray:
+    """The likeliest phase of every voxel in the first scan's frame, uint8 (z, y, x); probabilities are interpolated."""
+    if probabilities.shape[1:] != grid.shape:
+        file = volume.attrs.get("file", "this scan")
+        raise OperandoError(
+            f"{file}: its probabilities have {probabilities.shape[1:]} voxels, the volume {grid.shape}; "
+            "they must be of this very volume."
+        )
+    best, label = np.full(grid.shape, -np.inf, np.float32), np.full(grid.shape, UNKNOWN_LABEL, np.uint8)
+    for number, values in enumerate(probabilities, start=1):
+        here = placed(volume.assign(mu=(("z", "y", "x"), values)), grid, replace(place, scale=1.0), wall)
+        more = here > best
+        best[more], label[more] = here[more], number
+    return label
 
 
 def _check_reach(volume: Volume, grid: Grid, place: Placement) -> None:
@@ -116,7 +154,7 @@ def placed(volume: Volume, grid: Grid, place: Placement, wall: float) -> np.ndar
 
     source = np.ascontiguousarray(volume["mu"].values, dtype=np.float32)
     if place.scale != 1.0:
-        source *= np.float32(place.scale)
+        source = source * np.float32(place.scale)
     has_tube = place.tube[5] < 1e300
     if place.motion.is_still and not (has_tube and wall > 0):
         return source
