@@ -29,7 +29,7 @@ class ClassifyParameters(Parameters):
 _DEFAULTS = ClassifyParameters()
 
 
-@step(version=4)
+@step(version=5)
 def classify(
     series: Series[Histogram],
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
@@ -135,7 +135,7 @@ def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> 
     """How far each class's mean varies between sectors and scans, and at one sector between scans."""
     smallest = 1e-3 * (grey[1] - grey[0])
     std, drift = np.full(len(mixture.mean), smallest), np.zeros(len(mixture.mean))
-    counts = np.stack([item["core"].values for item in series])
+    scans, counts = len(series), np.stack([item["core"].values for item in series])
     for p, (mean, width, share) in enumerate(zip(mixture.mean, mixture.width, mixture.share, strict=True)):
         near = np.abs(grey - mean) <= 2.5 * max(width, grey[1] - grey[0])
         local = np.array([[local_mean(grey, sector, mean, width) for sector in scan] for scan in counts])
@@ -152,7 +152,7 @@ def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> 
         spread = np.sqrt(np.average((local - np.average(local, weights=weight)) ** 2, weights=weight))
         std[p] = max(smallest, spread, width / np.sqrt(weight.sum()))  # one scan or sector alone has no spread
         sector = (local * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
-        drift[p] = np.sqrt(np.average((local - sector) ** 2, weights=weight))
+        drift[p] = np.sqrt(np.average((local - sector) ** 2, weights=weight) * scans / max(scans - 1, 1))
     return std, drift
 
 

@@ -21,14 +21,15 @@ class LevelsParameters(Parameters):
 _DEFAULTS = LevelsParameters()
 
 
-@step(version=1)
+@step(version=2)
 def levels(histogram: Histogram, classes: Classes, params: LevelsParameters = _DEFAULTS) -> Levels:
     """Take each class's mean from this scan's own histogram, near the mean that the series has.
 
     An anode that alloys loses density and a beam's spectrum hardens with what it passes: with one mean for the series
     the half-way threshold would move the surface of such a scan. A class that this scan hardly shows keeps the
-    series' mean. The standard deviation is how far the mean varies between the sectors of this scan; the drift
-    is what of it the mean over the sectors still has.
+    series' mean. The standard deviation is how far the mean varies between the sectors of this scan: a pattern that
+    other scans share, as a hardened beam leaves it. The drift is how far a mean varies at one place from scan to scan,
+    for what is not common to all places this scan's mean does not follow.
     """
     grey, core = histogram["grey"].values.astype(float), histogram["core"].values
     series = classes["mean"].values.astype(float)
@@ -48,7 +49,8 @@ def levels(histogram: Histogram, classes: Classes, params: LevelsParameters = _D
         if not abs(own - series[p]) <= reach or core[:, near].sum() < params.least_voxels:
             continue
         seen[p] = True
-        mean[p], std[p], drift[p] = own, *_spread(grey, core, own, width, near)
+        mean[p], std[p] = own, _spread(grey, core, own, width, near)
+        drift[p] = max(drift[p], width / np.sqrt(core[:, near].sum()))
     floor2 = np.maximum(classes["threshold_std"].values ** 2 - _pair_variance(classes["mean_std"].values), 0.0)
     return LEVELS.new(
         coords={"phase": classes["phase"].values, "boundary": classes["boundary"].values},
@@ -85,14 +87,12 @@ def own_mean(grey: np.ndarray, counts: np.ndarray, mean: float, width: float, re
     return local_mean(grey, counts, float(grey[tops[np.argmax(smooth[tops])]]), width)
 
 
-def _spread(grey: np.ndarray, core: np.ndarray, mean: float, width: float, near: np.ndarray) -> tuple[float, float]:
-    """How far a class's mean varies between sectors, and how well that fixes the mean over them."""
+def _spread(grey: np.ndarray, core: np.ndarray, mean: float, width: float, near: np.ndarray) -> float:
+    """How far a class's mean varies between sectors."""
     local = np.array([local_mean(grey, sector, mean, width) for sector in core])
     weight = np.where(np.isfinite(local), core[:, near].sum(axis=1), 0.0)
     variance = float(np.average((np.nan_to_num(local) - mean) ** 2, weights=weight)) if weight.any() else 0.0
-    count = weight.sum() ** 2 / max(float(np.sum(weight**2)), 1.0)
-    smallest = 1e-3 * (grey[1] - grey[0])
-    return max(float(np.sqrt(variance)), smallest), max(float(np.sqrt(variance / max(count, 1.0))), smallest)
+    return max(float(np.sqrt(variance)), 1e-3 * (grey[1] - grey[0]))
 
 
 def _gap(mean: np.ndarray, p: int) -> float:

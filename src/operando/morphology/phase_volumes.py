@@ -37,7 +37,7 @@ class PhaseVolumesParameters(Parameters):
 _DEFAULTS = PhaseVolumesParameters()
 
 
-@step(version=3)
+@step(version=4)
 def phase_volumes(
     labels: Labels,
     bore: Bore,
@@ -57,9 +57,9 @@ def phase_volumes(
     grid = grid_of(labels, "label")
     place = Placement.of(bore, motions, grid)
     sums = _add_up(labels, grid, len(phases))
-    voxel = grid.voxel_volume
-    volume = sums.volume * voxel + own_field(sums.rows, float(place.motion.translation[0] / grid.spacing[0])) * voxel
-    in_view = rows_in_view(grid.shape[0], float(place.motion.translation[0] / grid.spacing[0]))
+    voxel, shift = grid.voxel_volume, _shift_of_rows(place, grid)
+    volume = (sums.volume + own_field(sums.rows, shift, sums.untrusted < sums.inside)) * voxel
+    in_view = rows_in_view(grid.shape[0], shift)
     sums.untrusted[~in_view] = 0
     sums.inside[~in_view] = 0
     std = _deviation(sums, levels, bore) * voxel
@@ -148,27 +148,37 @@ def _gap_bounds(
     return result
 
 
+def _shift_of_rows(place: Placement, grid: Grid) -> float:
+    """How far the cell has moved along z since the first scan, rows, in the middle of the grid."""
+    return float(place.motion.translation[0] / grid.spacing[0])
+
+
 def rows_in_view(count: int, shift: float) -> np.ndarray:
     """Which rows of the first scan's frame a scan shows whose cell moved by ``shift`` rows; bool."""
     seen = np.arange(count) + shift
     return (seen >= -0.5) & (seen <= count - 0.5)
 
 
-def own_field(rows: np.ndarray, shift: float) -> np.ndarray:
+def own_field(rows: np.ndarray, shift: float, lit: np.ndarray | None = None) -> np.ndarray:
     """What the scan's own field of view holds beyond the whole rows of the first scan's frame, voxels (phase,).
 
-    A cell that moved by ``shift`` rows along z shows that much more at one end, and a part of a row at the other;
-    both have about the content of the row beside. ``rows``: voxels of each phase in each row (phase, row).
+    A cell that moved by ``shift`` rows along z shows that much more at one end of the detector, or of what the slits
+    light, and that much less at the other; both have about the content of the row beside. ``rows``: voxels of each
+    phase in each row (phase, row); ``lit``: rows that are not all unknown.
 
     >>> own_field(np.array([[4.0, 4.0, 4.0, 0.0]]), 1.0).tolist()
     [4.0]
+    >>> own_field(np.array([[0.0, 4.0, 4.0, 0.0]]), -0.25, np.array([False, True, True, True])).tolist()
+    [-1.0]
     """
-    if shift == 0:
+    count = rows.shape[1]
+    seen = np.flatnonzero(rows_in_view(count, shift) & (True if lit is None else lit))
+    if shift == 0 or not seen.size:
         return np.zeros(len(rows))
-    seen = np.flatnonzero(rows_in_view(rows.shape[1], shift))
-    near, far = (seen[0], seen[-1]) if shift > 0 else (seen[-1], seen[0])
-    part = rows.shape[1] - abs(shift) - len(seen)
-    return np.asarray(rows[:, near] * abs(shift) + rows[:, far] * part)
+    first, last = int(seen[0]), int(seen[-1])
+    own_first = 0 if first == 0 else np.rint(first + shift)
+    own_last = count - 1 if last == count - 1 else np.rint(last + shift)
+    return np.asarray(rows[:, first] * (first + shift - own_first) + rows[:, last] * (own_last - shift - last))
 
 
 def _deviation(sums: _Sums, levels: Levels, bore: Bore) -> np.ndarray:
