@@ -62,7 +62,7 @@ class FakeSource:
             found |= {name: getattr(made_up, name)() for name in ("motions", "centres", "pairs")}
             found["scan_timeline"] = made_up.scan_timeline(cell, self.timed)
         if DIFFRACTION in self.have:
-            found |= {name: getattr(made_up, name)() for name in ("calibration", "phase_presence")}
+            found |= {name: getattr(made_up, name)() for name in ("calibration", "phase_presence", "refined")}
             found["spectrum_timeline"] = made_up.spectrum_timeline(cell, self.timed)
         if TOMOGRAPHY in self.have and cell:
             found |= {name: getattr(made_up, name)() for name in ("balance", "events", "contact", "clock_check")}

@@ -12,7 +12,7 @@ import xarray as xr
 
 from operando.model.constants import FARADAY_MAH_PER_MOL, HC_KEV_ANGSTROM, UNKNOWN_LABEL
 from operando.model.contract import Contract
-from operando.model.products.diffraction import CALIBRATION, CORRECTED, LATTICE, LINES, PHASE_PRESENCE
+from operando.model.products.diffraction import CALIBRATION, CORRECTED, LATTICE, LINES, PHASE_PRESENCE, REFINED
 from operando.model.products.electrochemistry import CONDUCTIVITY, CURVE, CYCLES, DERIVATIVES, PROTOCOL, RESISTANCES
 from operando.model.products.joint import BALANCE, CLOCK_CHECK, CONTACT, EVENTS, PAIRS, SCAN_TIMELINE, SPECTRUM_TIMELINE
 from operando.model.products.morphology import (
@@ -472,6 +472,23 @@ def lattice(hour: float, seed: int) -> xr.Dataset:
         cell_std=np.full((2, 3), 6e-4),
         presence=np.array([9.0, 12.0]),
         deviance=1.03,
+    )
+
+
+def refined() -> xr.Dataset:
+    """Free edges of every spectrum, less scattered than the single fits."""
+    hours, rng = spectrum_hours(), np.random.default_rng(3)
+    nominal = np.array([CELLS["In"][0], CELLS["In"][2], CELLS["InLi"][0]])
+    scale = np.array([[_content(hour)[p][1] for p in ("In", "In", "InLi")] for hour in hours])
+    gone = np.array([[_content(hour)[p][0] < 0.02 for p in ("In", "In", "InLi")] for hour in hours])
+    cell = np.where(gone, np.nan, nominal * (scale + rng.normal(0, 5e-5, scale.shape)))
+    return make(
+        REFINED,
+        coords={"spectrum": np.arange(hours.size), "edge": ("edge", np.array(["In a", "In c", "InLi a"]), "text")},
+        cell=cell,
+        cell_std=nominal * np.full(scale.shape, 6e-5),
+        change=cell / cell[0] - 1.0,
+        change_std=np.full(scale.shape, 7e-5),
     )
 
 
