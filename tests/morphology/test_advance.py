@@ -114,6 +114,13 @@ def test_strain_is_set_beside_what_rest_shows() -> None:
     assert not found.attrs["warnings"]
 
 
+def test_places_that_share_one_plane_are_no_better_known_than_it() -> None:
+    one = _pair((0, 1), 0.02, 1).isel(node=slice(0, 8))
+    one = one.assign(strain=one["strain"] * 0 + 0.02)
+    found = strain([one], _pairs("charge"))
+    assert float(found["strain_high"][0, 0] - found["strain_low"][0, 0]) > 3 * 0.002
+
+
 def test_without_rest_the_scatter_stands_in_and_a_warning_says_so() -> None:
     found = strain([_pair((0, 1), 0.02, 1)], _pairs("charge"))
     assert np.isnan(found["floor"]).all()

@@ -12,13 +12,14 @@ from operando.morphology.displacement import COMPONENTS
 _AT_REST = "null test"
 
 
-@step(version=1)
+@step(version=2)
 def strain(displacements: Series[Displacement], pairs: Pairs) -> Strain:
     """Set the strain of every pair of scans beside its noise floor.
 
     The floor is what 95 % of the places show between two scans at rest (the null test); without such a pair it is NaN,
     and what the scatter of the displacements about planes gives stands in for it. Strain: median over the places, with
-    the 95 % interval of a median by its order statistics.
+    the 95 % interval of a median by its order statistics, and the pair's own noise: a plane takes thirteen places, so
+    that so many count as one.
     """
     names = [tuple(int(n) for n in one.attrs["frame"]) for one in displacements]
     rest = {
@@ -37,7 +38,7 @@ def strain(displacements: Series[Displacement], pairs: Pairs) -> Strain:
         known = one["strain"].values[np.isfinite(one["strain"].values).all(axis=1)]
         count[k] = len(known)
         if len(known) >= 8:
-            value[k], low[k], high[k] = median_with_bounds(known)
+            value[k], low[k], high[k] = median_with_bounds(known, noises[k])
             share[k] = np.where(np.isfinite(limit), np.mean(np.abs(known) > limit, axis=0), np.nan)
     return STRAIN.new(
         coords={"pair": np.arange(len(names)), "component": COMPONENTS},
@@ -62,17 +63,19 @@ def floor_of(strains: np.ndarray) -> np.ndarray:
     return np.asarray(np.percentile(np.abs(known), 95, axis=0)) if len(known) >= 8 else np.full(6, np.nan)
 
 
-def median_with_bounds(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median over the first axis and its 95 % interval from order statistics.
+def median_with_bounds(values: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median over the first axis and its 95 % interval from order statistics and a place's ``noise`` (std).
 
-    Neighbouring places share most of the points of their planes: four of them count as one.
+    Neighbouring places share most of the points of their planes: four of them count as one among the order
+    statistics, and a plane's thirteen as one for the noise.
 
-    >>> [round(float(part[0]), 2) for part in median_with_bounds(np.linspace(0, 1, 401)[:, None])]
+    >>> [round(float(part[0]), 2) for part in median_with_bounds(np.linspace(0, 1, 401)[:, None], np.zeros(1))]
     [0.5, 0.4, 0.6]
     """
     half = min(0.5 * NORMAL_95 / np.sqrt(max(len(values) / 4, 1.0)), 0.5)
     low, middle, high = np.quantile(values, [0.5 - half, 0.5, 0.5 + half], axis=0)
-    return middle, low, high
+    own = NORMAL_95 * noise / np.sqrt(max(len(values) / 13, 1.0))
+    return middle, middle - np.hypot(middle - low, own), middle + np.hypot(high - middle, own)
 
 
 def _median(rows: np.ndarray) -> np.ndarray:
