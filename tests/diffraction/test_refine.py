@@ -146,7 +146,12 @@ def test_what_changes_is_not_shared_and_named() -> None:
     (note,) = refined.attrs["warnings"]
     assert note.startswith("element 0: the broadening of InLi changes along the series")
     held = dict(zip(shared["parameter"].values.tolist(), shared["held"].values.tolist(), strict=True))
-    assert held == {"resolution electronics": True, "resolution charges": True, "In": True, "InLi": False}
+    assert held == {
+        "resolution electronics": True,
+        "resolution charges": True,
+        "broadening In": True,
+        "broadening InLi": False,
+    }
 
 
 def test_a_series_of_nothing_has_nothing_to_share() -> None:

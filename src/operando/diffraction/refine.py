@@ -6,7 +6,7 @@ import xarray as xr
 from operando.diffraction.refinement import REFUSED_BELOW, Spectra, refine_series
 from operando.diffraction.refinement import Refined as Result
 from operando.diffraction.rounding import without_last_bits
-from operando.diffraction.shapes import EDGE, RESOLUTION
+from operando.diffraction.shapes import BROADENING, EDGE, RESOLUTION
 from operando.model.products.diffraction import REFINED, SHARED, Refined, Shapes, Shared
 from operando.model.step import Series, step
 
@@ -16,7 +16,7 @@ _KNOWN = 0.5
 SCALE = "scale"
 
 
-@step(version=1)
+@step(version=2)
 def refine(shapes: Series[Shapes]) -> tuple[Refined, Shared]:
     """Refine the series at once: each spectrum its own lattices, the detector's widths and scales shared by all.
 
@@ -35,7 +35,7 @@ def refine(shapes: Series[Shapes]) -> tuple[Refined, Shared]:
     prior_std = shapes[0]["prior_std"].values
     found = refine_series(Spectra(estimate, score, information, prior, prior_std, edges))
     labels = shapes[0]["parameter"].values.astype(str)
-    owners = [str(label) for label, kind in zip(labels, kinds, strict=True) if kind not in {EDGE, RESOLUTION}]
+    owners = [f"{BROADENING} {one}" for one in labels[kinds == BROADENING]]
     shared = _shared(found, shapes[0], owners)
     numbers = _numbers(found, shapes, edges)
     return _refined(frames, labels[:edges].tolist(), numbers, _refusals(shared)), shared
@@ -117,7 +117,7 @@ def _refusals(shared: xr.Dataset) -> list[str]:
         if name == RESOLUTION + " charges":
             continue
         what = {SCALE: "2θ or energy scale", RESOLUTION + " electronics": "the detector's resolution"}.get(
-            name, f"the broadening of {name}"
+            name, f"the {BROADENING} of {name.removeprefix(BROADENING + ' ')}"
         )
         notes.append(
             f"element {int(one['element'])}: {what} changes along the series (χ² = {float(one['chi_squared']):.0f} at "
