@@ -132,5 +132,9 @@ def _numbers(volumes: xr.Dataset | None, surface: xr.Dataset) -> str:
 
 
 def _bounded(dataset: xr.Dataset, name: str, scale: float) -> str:
+    """Value and interval, with three digits of the value."""
     value, low, high = (float(dataset[name + end]) / scale for end in ("", "_low", "_high"))
-    return f"{value:.1f} ({low:.1f} … {high:.1f})" if np.isfinite(value) else "not measured"
+    if not np.isfinite(value):
+        return "not measured"
+    digits = int(np.clip(2 - np.floor(np.log10(max(abs(value), 1e-3))), 0, 3))
+    return f"{value:.{digits}f} ({low:.{digits}f} … {high:.{digits}f})"
