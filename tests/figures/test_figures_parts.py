@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import operando.figures
 from operando.figures import catalogue, save
 from operando.figures.abscissa import cell_edges, thinned, time_axis
+from operando.figures.anode import anode_above
 from operando.figures.spectra import known_lines, rebinned, spread
 from operando.figures.states import choose
-from operando.model.constants import HC_KEV_ANGSTROM
+from operando.model.constants import HC_KEV_ANGSTROM, UNKNOWN_LABEL
 
 MODULES = [m.name for m in pkgutil.walk_packages(operando.figures.__path__, "operando.figures.")]
 
@@ -100,3 +101,23 @@ def test_lines_are_found_whether_their_names_are_shared_or_per_spectrum() -> Non
 
     assert known_lines(PerSpectrum()) == known_lines(FakeSource())
     assert {line.label for line in known_lines(FakeSource())} >= {"In 211", "InLi 422"}
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_the_anode_is_above_what_is_beside_it_wherever_the_slits_let_light_through(upside_down: bool) -> None:
+    column = np.array([UNKNOWN_LABEL] * 30 + [3] * 4 + [2] * 6, np.uint8)
+    lit_below = np.array([UNKNOWN_LABEL] * 30 + [2] * 6 + [3] * 4, np.uint8)
+    label = np.broadcast_to((lit_below if upside_down else column)[:, None, None], (40, 3, 3))
+
+    class OneScan:
+        def frames(self, name: str) -> list[int]:
+            return [0]
+
+        def labels(self, scan: int) -> xr.Dataset:
+            phases = ["void", "electrolyte", "anode"]
+            return xr.Dataset({"label": (("z", "y", "x"), label)}, attrs={"phases": phases})
+
+        def table(self, name: str) -> None:
+            return None
+
+    assert anode_above(OneScan()) is not upside_down  # type: ignore[arg-type]

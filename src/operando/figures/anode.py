@@ -5,6 +5,7 @@ import xarray as xr
 
 from operando.figures.reading import NothingToDrawError, anode_name, names_along
 from operando.figures.source import Source
+from operando.model.constants import OUTSIDE_LABEL, UNKNOWN_LABEL
 
 
 def anode_label(source: Source, labels: xr.Dataset) -> int:
@@ -17,12 +18,18 @@ def anode_label(source: Source, labels: xr.Dataset) -> int:
 
 
 def anode_above(source: Source) -> bool:
-    """Whether the anode lies at small z: read from the middle column of the first labels, true if there are none."""
+    """Whether the anode lies at smaller z than what is beside it: read from the middle column of the first labels.
+
+    True if there is nothing to compare. The slits may light any part of the field, so that its middle says nothing.
+    """
     frames = source.frames("labels")
     labels = source.labels(frames[0]) if frames else None
     if labels is None:
         return True
     middle = {name: labels.sizes[name] // 2 for name in ("y", "x")}
     column = labels["label"].isel(middle).values
-    places = np.flatnonzero(column == anode_label(source, labels))
-    return bool(places.size == 0 or places.mean() < (column.size - 1) / 2)
+    anode = column == anode_label(source, labels)
+    others = ~anode & (column != OUTSIDE_LABEL) & (column != UNKNOWN_LABEL)
+    if not (anode.any() and others.any()):
+        return True
+    return bool(np.flatnonzero(anode).mean() < np.flatnonzero(others).mean())
