@@ -80,3 +80,20 @@ def test_a_cavity_hidden_in_the_opaque_part_is_what_is_unaccounted() -> None:
     assert unaccounted.low < truth < unaccounted.high < 0
     assert unaccounted.high - unaccounted.low < 0.4 * abs(truth)
     assert float(found["untrusted_volume"]) == pytest.approx(opaque * CELL.inside().sum() * VOXEL**3, rel=0.02)
+
+
+def test_a_pattern_of_grey_values_does_not_cancel_once_the_surface_has_moved() -> None:
+    """A hardened anode is brighter at its rim: that moves both surfaces, but alike only where they cross voxels alike."""
+    half = {}
+    for growth in (0.0, 0.4):
+        scans = [CELL.volume(seed=2), with_change(CELL, growth=growth).volume(seed=3)]
+        tube = fixed_bore(scans[0], CELL)
+        counted = [histogram(scan, tube, None) for scan in scans]
+        classes = classify(counted)
+        own = [levels(one, classes) for one in counted]
+        labels = [segment(scan, tube, one) for scan, one in zip(scans, own, strict=True)]
+        volumes = [phase_volumes(label, tube, one) for label, one in zip(labels, own, strict=True)]
+        rim = [one.assign(mean_std=0 * one["mean_std"] + 2.0) for one in own]
+        found = difference(*labels, tube, *rim, *volumes)
+        half[growth] = float(found["net_high"] - found["net_low"]) / 2
+    assert half[0.4] > 3 * half[0.0]

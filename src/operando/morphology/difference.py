@@ -28,6 +28,8 @@ from operando.morphology.shares import known, phase_share
 from operando.morphology.surface import NAMES
 
 CAUSES = ["threshold", "registration", "noise", "grey_scale"]
+HALF_A_VOXEL = 0.5
+"""An edge that moved so far has nothing in common any more with what threshold and voxels made of it before."""
 
 
 class DifferenceParameters(Parameters):
@@ -39,7 +41,7 @@ class DifferenceParameters(Parameters):
 _DEFAULTS = DifferenceParameters()
 
 
-@step(version=3)
+@step(version=4)
 def difference(
     before: Before[Labels],
     after: After[Labels],
@@ -57,11 +59,11 @@ def difference(
 
     The net is the sum over voxels of the change of the anode's share, so that edges count with their partial
     volumes. Gain and loss count the voxels that changed, and half of what the partial volumes add to each. The
-    net's variance adds up: the class means (how far they vary in space moves both scans' edges together; how well
-    each scan's own mean is known, and the floor of the threshold, moves each by itself), the motions (what they carry
-    over the border of the compared field), the noise of the edge voxels, and, for means that a scan takes from the
-    series, its grey scale. Two scans
-    at rest also show gain and loss, from noise and misplacement: the lower bounds allow for that much.
+    net's variance adds up: the class means (how far they vary in space moves both scans' edges together, as far as
+    these lie alike in their voxels; how well each scan's own mean is known, and the floor of the threshold, moves
+    each by itself), the motions (what they carry over the border of the compared field), the noise of the edge
+    voxels, and, for means that a scan takes from the series, its grey scale. Two scans at rest also show gain and
+    loss, from noise and misplacement: the lower bounds allow for that much.
 
     The net is cross-checked by the height maps: mean advance of the surface × area of the columns known in both. Where
     the two disagree by more than what is not common to both allows, a warning says so.
@@ -71,14 +73,15 @@ def difference(
     sums = compare(before, after, grid, roles, len(phases), params.map_pixels)
     placements = [item["placement_std"].values.astype(float) for item in (before_volumes, after_volumes)]
     levels = (before_levels, after_levels)
-    variances = _variances(sums, levels, roles, placements)
+    area = Inside.of(bore, grid).area(grid)
+    advance = abs(sums.net) * grid.voxel_volume / area / grid.spacing[0] if area else 0.0
+    variances = _variances(sums, levels, roles, placements, min(advance / HALF_A_VOXEL, 1.0))
     net, std = sums.net, float(np.sqrt(sum(variances.values())))
     correction = (net - (sums.gained - sums.lost)) / 2
     gain, loss = sums.gained + correction, sums.lost - correction
     false = false_change(sums, levels, roles, placements)
     half, voxel = NORMAL_95 * std, grid.voxel_volume
     cavity = _cavity_change(before_interface, after_interface)
-    area = Inside.of(bore, grid).area(grid)
     total = sum(variances.values())
     surface = advance_of(before_interface, after_interface, grid.spacing)
     shared = float(np.sqrt(total - variances["noise"])) * voxel
@@ -207,15 +210,20 @@ def _slope(share: np.ndarray, common: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _variances(
-    sums: Sums, levels: tuple[Levels, Levels], roles: Roles, placements: list[np.ndarray]
+    sums: Sums, levels: tuple[Levels, Levels], roles: Roles, placements: list[np.ndarray], elsewhere: float
 ) -> dict[str, float]:
-    """The net's variance by cause, voxels squared."""
+    """The net's variance by cause, voxels squared.
+
+    ``elsewhere``: share of what the class means' variation in space does to an edge that both scans do not have in
+    common, because the edge has moved to where it crosses its voxels otherwise.
+    """
     anode = roles.anode - 1
     pairs = list(zip(sums.edges, levels, strict=True))
     means = [edges.by_mean(one)[anode] for edges, one in pairs]
     own = [edges.by_mean(one, "mean_drift")[anode] for edges, one in pairs]
     floors = [edges.by_floor(one)[anode] for edges, one in pairs]
     apart = sum(float(np.sum(drift**2)) + floor**2 for drift, floor in zip(own, floors, strict=True))
+    apart += elsewhere**2 * sum(float(np.sum(mean**2)) for mean in means) / 2
     moved = sum(float(np.sum((slopes * std[:6]) ** 2)) for slopes, std in zip(sums.slopes, placements, strict=True))
     scale = sum(
         float((edges.by_scale(one)[anode] * std[6]) ** 2) for (edges, one), std in zip(pairs, placements, strict=True)
