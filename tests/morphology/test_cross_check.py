@@ -83,7 +83,7 @@ def test_a_cavity_hidden_in_the_opaque_part_is_what_is_unaccounted() -> None:
 
 
 def test_a_pattern_of_grey_values_does_not_cancel_once_the_surface_has_moved() -> None:
-    """A hardened anode is brighter at its rim: that moves both surfaces, but alike only where they cross voxels alike."""
+    """A hardened rim moves both surfaces, but alike only where they cross their voxels alike."""
     half = {}
     for growth in (0.0, 0.4):
         scans = [CELL.volume(seed=2), with_change(CELL, growth=growth).volume(seed=3)]
