@@ -20,6 +20,12 @@ from operando.pipeline import codec, display
 from operando.pipeline import configuration as configuration_file
 from operando.pipeline.store import RESULTS, Results
 
+NEEDED = (
+    "operando.tomography.scan",
+    *(f"operando.tomography._{kind}_kernels" for kind in ("normalise", "rings", "fft", "gridding")),
+)
+"""What a quick look imports late; whoever imports it early need not wait for it then."""
+
 QUICK_FILE = "quicklook.npz"
 
 

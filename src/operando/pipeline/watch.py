@@ -33,12 +33,12 @@ log = logging.getLogger(__name__)
 STATE_FILE = "live.json"
 PATIENCE_S = 15.0
 """Whole files wait this long for others that are still being written."""
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S = 1.0
 """Looking costs little: it is done at least this often, whatever the time between runs."""
 MOST_QUICK_LOOKS = 3
 """Scans that may wait for a quick look; of more only the newest are looked at."""
 CHANGING = "still changing"
-NEEDED = ("dask.base", "operando.tomography.scan")  # imported before there are two threads: imports that cross break
+NEEDED = ("dask.base", *quality.NEEDED)  # imported before there are two threads: imports that cross break
 HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 LONGEST_PAUSE_S = 60.0
 GIGABYTE = 1e9
@@ -231,7 +231,7 @@ class _Follower:
         self.folder, self.options, self.tell, self.version = folder, options, tell, version
         self.every, self.notify, self.arrivals, self.state = every, notify, Arrivals(folder), _State()
         self._stop = threading.Event()
-        self._written, self._telling = "", threading.Lock()
+        self._written, self._telling, self._looking = "", threading.Lock(), threading.Lock()
         self._times: deque[float] = deque(maxlen=12)
         self._pause = every
 
@@ -244,7 +244,8 @@ class _Follower:
         looking.start()
         try:
             while time.monotonic() < until:
-                taken = self.arrivals.take()
+                with self._looking:
+                    taken = self.arrivals.take()
                 if taken is None:
                     self._say_waiting()
                     self._stop.wait(min(self.every, 1.0, max(until - time.monotonic(), 0.01)))
@@ -260,9 +261,10 @@ class _Follower:
         while not self._stop.wait(pause):
             try:
                 configuration = settings.open_project(self.folder).configuration
-                new = self.arrivals.look(configuration)
-                self._times.extend([time.monotonic()] * len(new))
-                self._quick_looks(self._without_volume(new), configuration)
+                with self._looking:  # a quick look is worth more than the chain, which waits for it
+                    new = self.arrivals.look(configuration)
+                    self._times.extend([time.monotonic()] * len(new))
+                    self._quick_looks(self._without_volume(new), configuration)
             except (OperandoError, OSError) as error:
                 log.warning("%s", error)
             pause = min(self.every, 1.0 if self.arrivals.waiting else LOOK_EVERY_S)
