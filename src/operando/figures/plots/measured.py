@@ -124,17 +124,17 @@ def _numbers(volumes: xr.Dataset | None, surface: xr.Dataset) -> str:
     cavity = max(float(np.nan_to_num(surface["cavity_volume"])), 1.0)
     exponent = power_of_ten(np.array([cavity]))
     parts = [
-        f"contact loss {_bounded(surface, 'contact_loss', 0.01)} %",
-        f"gap {_bounded(surface, 'cavity_volume', 10.0**exponent)} {volume_unit(exponent)}",
-        f"roughness {_bounded(surface, 'roughness', 1.0)} µm",
+        f"contact loss {_bounded(surface, 'contact_loss', 0.01, ' %')}",
+        f"gap {_bounded(surface, 'cavity_volume', 10.0**exponent, f' {volume_unit(exponent)}')}",
+        f"roughness {_bounded(surface, 'roughness', 1.0, ' µm')}",
     ]
     return "\n".join([*lines, ", ".join(parts)]).replace("-", "−")
 
 
-def _bounded(dataset: xr.Dataset, name: str, scale: float) -> str:
-    """Value and interval, with three digits of the value."""
+def _bounded(dataset: xr.Dataset, name: str, scale: float, unit: str = "") -> str:
+    """Value and interval with their unit, with three digits of the value."""
     value, low, high = (float(dataset[name + end]) / scale for end in ("", "_low", "_high"))
     if not np.isfinite(value):
         return "not measured"
     digits = int(np.clip(2 - np.floor(np.log10(max(abs(value), 1e-3))), 0, 3))
-    return f"{value:.{digits}f} ({low:.{digits}f} … {high:.{digits}f})"
+    return f"{value:.{digits}f} ({low:.{digits}f} … {high:.{digits}f}){unit}"
