@@ -240,6 +240,7 @@ def phase_volumes(hour: float) -> xr.Dataset:
         PHASE_VOLUMES,
         coords={"phase": ("phase", np.array(PHASES), "text")},
         volume=value,
+        in_first_field=value,
         volume_low=value - half,
         volume_high=value + half,
         untrusted_volume=2.7e7,

@@ -9,7 +9,7 @@ from operando.model.errors import OperandoError
 from operando.morphology.bore import bore
 from operando.morphology.classify import ClassifyParameters, classify
 from operando.morphology.histogram import histogram
-from operando.morphology.phase_volumes import phase_volumes
+from operando.morphology.phase_volumes import at_the_ends, phase_volumes
 from operando.morphology.rigid import Rigid
 from operando.morphology.segment import HALO, segment
 
@@ -72,6 +72,15 @@ def test_untrusted_voxels_are_no_phase(scan: dict[str, xr.Dataset]) -> None:
     assert float(volumes.sel(phase="anode")["volume"]) / VOXEL**3 == pytest.approx(
         CELL.truth()["anode"] - 12 * area, rel=0.03
     )
+
+
+@pytest.mark.parametrize("shift", [0.3, 0.5, 0.7, 1.4])
+def test_what_the_slits_light_is_counted_to_its_edge(shift: float) -> None:
+    """Rows below the eighth are in the slits' shadow; the cell moves, and the trust of whole rows steps."""
+    rows = np.full((1, 40), 10.0)
+    lit = np.arange(40) + shift > 7.5
+    own, first = at_the_ends(np.where(lit, rows, 0.0), lit.astype(float), shift)
+    assert [float(more[0] + 10 * lit.sum()) for more in (own, first)] == pytest.approx([320, 320])
 
 
 def test_rows_out_of_view_are_unknown(scan: dict[str, xr.Dataset]) -> None:

@@ -37,7 +37,7 @@ class PhaseVolumesParameters(Parameters):
 _DEFAULTS = PhaseVolumesParameters()
 
 
-@step(version=4)
+@step(version=5)
 def phase_volumes(
     labels: Labels,
     bore: Bore,
@@ -57,9 +57,11 @@ def phase_volumes(
     grid = grid_of(labels, "label")
     place = Placement.of(bore, motions, grid)
     sums = _add_up(labels, grid, len(phases))
-    voxel, shift = grid.voxel_volume, _shift_of_rows(place, grid)
-    volume = (sums.volume + own_field(sums.rows, shift, sums.untrusted < sums.inside)) * voxel
+    voxel, shift = grid.voxel_volume, float(place.motion.translation[0] / grid.spacing[0])
     in_view = rows_in_view(grid.shape[0], shift)
+    shown = np.where(in_view, 1 - sums.untrusted / np.maximum(sums.inside, 1), 0.0)
+    own, first = at_the_ends(sums.rows, shown, shift)
+    volume = (sums.volume + own) * voxel
     sums.untrusted[~in_view] = 0
     sums.inside[~in_view] = 0
     std = _deviation(sums, levels, bore) * voxel
@@ -75,6 +77,7 @@ def phase_volumes(
         volume=volume,
         volume_low=volume - np.hypot(NORMAL_95 * std, away[0]),
         volume_high=volume + np.hypot(NORMAL_95 * std, away[1]),
+        in_first_field=volume + (first - own) * voxel,
         untrusted_volume=untrusted,
         untrusted_volume_low=max(untrusted - slack, 0.0),
         untrusted_volume_high=untrusted + slack,
@@ -148,37 +151,40 @@ def _gap_bounds(
     return result
 
 
-def _shift_of_rows(place: Placement, grid: Grid) -> float:
-    """How far the cell has moved along z since the first scan, rows, in the middle of the grid."""
-    return float(place.motion.translation[0] / grid.spacing[0])
-
-
 def rows_in_view(count: int, shift: float) -> np.ndarray:
     """Which rows of the first scan's frame a scan shows whose cell moved by ``shift`` rows; bool."""
     seen = np.arange(count) + shift
     return (seen >= -0.5) & (seen <= count - 0.5)
 
 
-def own_field(rows: np.ndarray, shift: float, lit: np.ndarray | None = None) -> np.ndarray:
-    """What the scan's own field of view holds beyond the whole rows of the first scan's frame, voxels (phase,).
+def at_the_ends(rows: np.ndarray, shown: np.ndarray, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    """What the scan's own field of view and the first scan's hold beyond the voxels that were counted; (phase,).
 
     A cell that moved by ``shift`` rows along z shows that much more at one end of the detector, or of what the slits
-    light, and that much less at the other; both have about the content of the row beside. ``rows``: voxels of each
-    phase in each row (phase, row); ``lit``: rows that are not all unknown.
+    light, and that much less at the other; both have about the content of the rows beside. ``rows``: voxels of each
+    phase in each row (phase, row); ``shown``: share of each row that was counted.
 
-    >>> own_field(np.array([[4.0, 4.0, 4.0, 0.0]]), 1.0).tolist()
-    [4.0]
-    >>> own_field(np.array([[0.0, 4.0, 4.0, 0.0]]), -0.25, np.array([False, True, True, True])).tolist()
-    [-1.0]
+    One row has left the field, and a row that the first scan's frame does not have is seen instead:
+
+    >>> own, first = at_the_ends(np.array([[4.0, 4.0, 4.0, 0.0]]), np.array([1.0, 1, 1, 0]), 1.0)
+    >>> own.tolist(), first.tolist()
+    ([4.0], [4.0])
     """
-    count = rows.shape[1]
-    seen = np.flatnonzero(rows_in_view(count, shift) & (True if lit is None else lit))
-    if shift == 0 or not seen.size:
-        return np.zeros(len(rows))
-    first, last = int(seen[0]), int(seen[-1])
-    own_first = 0 if first == 0 else np.rint(first + shift)
-    own_last = count - 1 if last == count - 1 else np.rint(last + shift)
-    return np.asarray(rows[:, first] * (first + shift - own_first) + rows[:, last] * (own_last - shift - last))
+    low, high = _at_an_end(rows, shown, shift), _at_an_end(rows[:, ::-1], shown[::-1], -shift)
+    return low[0] + high[0], low[1] + high[1]
+
+
+def _at_an_end(rows: np.ndarray, shown: np.ndarray, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same at the end where rows begin; nothing where no clear edge of the field is seen."""
+    some = np.flatnonzero(shown > 0)
+    nothing = np.zeros(len(rows))
+    if shift == 0 or some.size < 3 or shown[some[0] + 2] < 0.9:
+        return nothing, nothing
+    first, whole = int(some[0]), int(some[0]) + 2
+    counted = whole + 0.5 - float(shown[first : whole + 1].sum())
+    edge = -0.5 if first == 0 else float(np.rint(counted + shift + 0.5)) - 0.5
+    content = rows[:, whole] / shown[whole]
+    return (counted - edge + shift) * content, (counted - edge) * content
 
 
 def _deviation(sums: _Sums, levels: Levels, bore: Bore) -> np.ndarray:

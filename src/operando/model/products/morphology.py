@@ -96,6 +96,9 @@ PHASE_VOLUMES = Contract(
     "volume of each phase inside the bore and the scan's own field of view",
     {
         "volume": Variable(("phase",), "um3", "trusted; partial volumes counted as parts", "bounds"),
+        "in_first_field": Variable(
+            ("phase",), "um3", "the same in the first scan's field of view, to compare scans of a cell that moves"
+        ),
         "untrusted_volume": Variable((), "um3", "inside the bore, counted as no phase", "bounds"),
         "untrusted_rows": Variable(("range", "edge"), "1", "first and last row of ranges that can't be trusted"),
         "centroid": Variable(("phase", "axis"), "um", "centre of gravity of each phase; NaN where there is none"),
