@@ -5,13 +5,14 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 
-from operando.model.configuration import Configuration
+from operando.model.configuration import Configuration, Watch
 from operando.model.errors import ConfigurationError
 from operando.pipeline import quality, raw, watch
 from operando.pipeline.events import Event, Options
@@ -206,3 +207,13 @@ def test_limits_of_an_alarm_come_from_the_configuration(tmp_path: Path):
     (tmp_path / "operando.toml").write_text("[watch]\ndisk_left = 500\n")
     with pytest.raises(ConfigurationError, match="disk_left_gb"):
         quality.limits_of(tmp_path)
+
+
+def test_a_clock_that_the_data_would_rather_have_shifted_is_told() -> None:
+    sentence = "The tomography data would fit the current best if the cycler's clock were shifted by 3600 s."
+
+    class Checked:
+        def table(self, name: str) -> xr.Dataset | None:
+            return xr.Dataset(attrs={"warnings": [sentence]}) if name == "clock_check" else None
+
+    assert list(quality.notices(cast(Results, Checked()), Watch())) == [sentence]

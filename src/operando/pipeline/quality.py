@@ -185,6 +185,15 @@ MEASURES: tuple[Callable[[Results, Watch], Iterator[Strip]], ...] = (
 )  # fmt: skip
 
 
+def notices(results: Results, limits: Watch) -> Iterator[str]:
+    """Sentences about the experiment as a whole: a silent cycler, a clock that the data would rather have shifted."""
+    silence = cycler_silence(results, limits)
+    if silence:
+        yield silence
+    check = results.table("clock_check")
+    yield from check.attrs.get("warnings", []) if check is not None else []
+
+
 def cycler_silence(results: Results, limits: Watch) -> str | None:
     """A sentence where the cycler's record ends well before the last frame."""
     curve = results.table("curve")

@@ -359,9 +359,7 @@ class _Follower:
     def _alarms(self) -> Iterable[str]:
         results, limits = Results(self.folder), quality.limits_of(self.folder)
         yield from (strip.alarm for strip in quality.assess(results, limits) if strip.alarm)
-        silence = quality.cycler_silence(results, limits)
-        if silence:
-            yield silence
+        yield from quality.notices(results, limits)
         left = shutil.disk_usage(self.folder).free / GIGABYTE
         if left < limits.disk_left_gb:
             yield f"Disk: {left:.1f} GB left, limit {limits.disk_left_gb:g} GB"

@@ -74,8 +74,11 @@ class Endpoints:
 
     def quality(self, request: Request) -> Response:
         """Figures of quality for every scan and spectrum, and what they say."""
-        found = self.reader.of_revision("quality", lambda: quality.assess(self.reader.results, self.reader.limits))
-        return _json({"strips": [strip.as_json() for strip in found], "alarms": [s.alarm for s in found if s.alarm]})
+        results, limits = self.reader.results, self.reader.limits
+        found = self.reader.of_revision("quality", lambda: quality.assess(results, limits))
+        more = self.reader.of_revision("notices", lambda: list(quality.notices(results, limits)))
+        alarms = [*(strip.alarm for strip in found if strip.alarm), *more]
+        return _json({"strips": [strip.as_json() for strip in found], "alarms": alarms})
 
     def quick_look(self, request: Request) -> Response:
         """The middle slice of the newest scan, before its volume is there."""
