@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
+from operando.figures.reading import at_frames
 from operando.figures.source import Source
 
 NANOSECONDS_PER_HOUR = 3.6e12
@@ -85,6 +86,15 @@ def middle_hours(timeline: xr.Dataset | None, axis: TimeAxis | None) -> np.ndarr
         return None
     middle = (axis.hours(timeline["start"].values) + axis.hours(timeline["end"].values)) / 2
     return middle if np.isfinite(middle).any() else None
+
+
+def spectrum_abscissa(source: Source, frames: list[int]) -> tuple[np.ndarray, str]:
+    """Where spectra stand along x and what that axis is: hours, or their numbers where they have no times."""
+    timeline = source.table("spectrum_timeline")
+    middles = middle_hours(timeline, time_axis(source))
+    if timeline is None or middles is None:
+        return np.array(frames, float), "Spectrum (number)"
+    return at_frames(timeline, "spectrum", frames, middles), TIME_LABEL
 
 
 def cell_edges(middles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from operando.figures import style
-from operando.figures.abscissa import TIME_LABEL, middle_hours, time_axis
+from operando.figures.abscissa import spectrum_abscissa
 from operando.figures.panels.curves import banded, bounds_of, legend_above
 from operando.figures.panels.heat_map import phase_colour
 from operando.figures.panels.lattice import EDGES, independent_edges
-from operando.figures.reading import NothingToDrawError, at_frames, names_along, need
+from operando.figures.reading import NothingToDrawError, names_along, need
 from operando.figures.source import Source
 from operando.model.constants import NORMAL_95
 
@@ -29,7 +29,7 @@ def draw(source: Source) -> "Figure":
     presence = source.table("phase_presence")
     if not edges:
         raise NothingToDrawError("The figure 'lattice' has nothing to draw: no phase was found in any spectrum.")
-    x, label = _abscissa(source, lattice["spectrum"].values.tolist())
+    x, label = spectrum_abscissa(source, lattice["spectrum"].values.tolist())
     rows = len(edges) + (presence is not None)
     figure = style.new_figure(ROW_MM * rows + MARGIN_MM)
     every = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
@@ -45,14 +45,6 @@ def draw(source: Source) -> "Figure":
     every[-1].set_xlabel(label)
     figure.align_ylabels(list(every))
     return figure
-
-
-def _abscissa(source: Source, frames: list[int]) -> tuple[np.ndarray, str]:
-    timeline = source.table("spectrum_timeline")
-    middles = middle_hours(timeline, time_axis(source))
-    if timeline is None or middles is None:
-        return np.array(frames, float), "Spectrum (number)"
-    return at_frames(timeline, "spectrum", frames, middles), TIME_LABEL
 
 
 def _shares(axes: "Axes", presence: "xr.Dataset", x: np.ndarray, phases: list[str]) -> None:

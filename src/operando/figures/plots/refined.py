@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from operando.figures import style
-from operando.figures.abscissa import TIME_LABEL, middle_hours, time_axis
+from operando.figures.abscissa import spectrum_abscissa
 from operando.figures.panels.curves import banded
 from operando.figures.panels.heat_map import phase_colour
 from operando.figures.panels.lattice import EDGES
-from operando.figures.reading import NothingToDrawError, at_frames, names_along, need
+from operando.figures.reading import NothingToDrawError, names_along, need
 from operando.figures.source import Source
 from operando.model.constants import NORMAL_95
 
@@ -28,7 +28,7 @@ def draw(source: Source) -> "Figure":
     labels = names_along(refined, "edge")
     if not labels:
         raise NothingToDrawError("The figure 'refined' has nothing to draw: no phase was found in two spectra.")
-    x, label = _abscissa(source, refined["spectrum"].values.tolist())
+    x, label = spectrum_abscissa(source, refined["spectrum"].values.tolist())
     lattice = source.table("lattice")
     phases = list(dict.fromkeys(name.rpartition(" ")[0] for name in labels))
     figure = style.new_figure(ROW_MM * len(labels) + MARGIN_MM)
@@ -58,11 +58,3 @@ def _single(lattice: "xr.Dataset | None", refined: "xr.Dataset", phase: str, edg
         return None
     first = int(np.argmax(np.isfinite(refined["change"].values[:, row])))
     return np.asarray(cell / float(refined["cell"].values[first, row]) - 1.0)
-
-
-def _abscissa(source: Source, frames: list[int]) -> tuple[np.ndarray, str]:
-    timeline = source.table("spectrum_timeline")
-    middles = middle_hours(timeline, time_axis(source))
-    if timeline is None or middles is None:
-        return np.array(frames, float), "Spectrum (number)"
-    return at_frames(timeline, "spectrum", frames, middles), TIME_LABEL
