@@ -241,6 +241,8 @@ def phase_volumes(hour: float) -> xr.Dataset:
         coords={"phase": ("phase", np.array(PHASES), "text")},
         volume=value,
         in_first_field=value,
+        in_first_field_low=value - half,
+        in_first_field_high=value + half,
         volume_low=value - half,
         volume_high=value + half,
         untrusted_volume=2.7e7,

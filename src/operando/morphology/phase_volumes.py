@@ -37,7 +37,7 @@ class PhaseVolumesParameters(Parameters):
 _DEFAULTS = PhaseVolumesParameters()
 
 
-@step(version=5)
+@step(version=6)
 def phase_volumes(
     labels: Labels,
     bore: Bore,
@@ -67,7 +67,8 @@ def phase_volumes(
     std = _deviation(sums, levels, bore) * voxel
     centroid = grid.origin + grid.spacing * (sums.moment / np.where(sums.volume > 0, sums.volume, np.nan)[:, None])
     volume = volume + _fitted_gap(interface, phases)
-    away = _gap_bounds(interface, bore, levels, grid, phases)
+    below, above = np.hypot(NORMAL_95 * std, _gap_bounds(interface, bore, levels, grid, phases))
+    elsewhere = (first - own) * voxel
     untrusted = float(sums.untrusted.sum() * voxel)
     slack = NORMAL_95 * voxel * np.sqrt(max(float(sums.untrusted.sum()), 0.0))
     inside = float(sums.inside.sum())
@@ -75,9 +76,11 @@ def phase_volumes(
         coords={"phase": list(phases), "axis": ["z", "y", "x"], "edge": ["first", "last"]},
         attrs={"warnings": _warnings(sums, inside)},
         volume=volume,
-        volume_low=volume - np.hypot(NORMAL_95 * std, away[0]),
-        volume_high=volume + np.hypot(NORMAL_95 * std, away[1]),
-        in_first_field=volume + (first - own) * voxel,
+        volume_low=volume - below,
+        volume_high=volume + above,
+        in_first_field=volume + elsewhere,
+        in_first_field_low=volume + elsewhere - below,
+        in_first_field_high=volume + elsewhere + above,
         untrusted_volume=untrusted,
         untrusted_volume_low=max(untrusted - slack, 0.0),
         untrusted_volume_high=untrusted + slack,

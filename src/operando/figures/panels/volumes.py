@@ -34,9 +34,7 @@ def change_since_first(volumes: xr.Dataset, place: int) -> tuple[list[np.ndarray
 
     All in the first scan's field of view: what the cell carries in and out of sight is no change.
     """
-    one = volumes.isel(phase=place)
-    out_of_sight = one["in_first_field"].values - one["volume"].values
-    parts = [part + out_of_sight for part in bounds_of(one, "volume")]
+    parts = bounds_of(volumes.isel(phase=place), "in_first_field")
     known = parts[0][np.isfinite(parts[0])]
     first = float(known[0]) if known.size else np.nan
     return [part - first for part in parts], first

@@ -97,7 +97,7 @@ PHASE_VOLUMES = Contract(
     {
         "volume": Variable(("phase",), "um3", "trusted; partial volumes counted as parts", "bounds"),
         "in_first_field": Variable(
-            ("phase",), "um3", "the same in the first scan's field of view, to compare scans of a cell that moves"
+            ("phase",), "um3", "the same in the first scan's field, to compare scans of a cell that moves", "bounds"
         ),
         "untrusted_volume": Variable((), "um3", "inside the bore, counted as no phase", "bounds"),
         "untrusted_rows": Variable(("range", "edge"), "1", "first and last row of ranges that can't be trusted"),
