@@ -83,6 +83,25 @@ def test_scans_without_a_surface_are_passed_over(series: dict[str, list[xr.Datas
     assert float(found["hours"][1]) == pytest.approx(2.5)
 
 
+def test_a_rim_of_another_grey_widens_the_interval_of_a_surface_that_has_moved(
+    series: dict[str, list[xr.Dataset]],
+) -> None:
+    half = []
+    for spread in (0.05, 2.0):
+        own = [one.assign(mean_std=0 * one["mean_std"] + spread, threshold_std=0 * one["threshold_std"] + spread)
+               for one in series["levels"]]  # fmt: skip
+        found = advance(series["maps"], own, series["motions"][0], _timeline(HOURS))
+        half.append((found["since_last_high"] - found["since_last_low"]).values[1:])
+    assert np.all(half[1] > 2 * half[0])
+
+
+def test_without_an_electrolyte_there_is_nothing_to_tell(series: dict[str, list[xr.Dataset]]) -> None:
+    maps = [one.assign(height=one["height"] * np.nan) for one in series["maps"]]
+    own = [one.isel(phase=[0, 2], boundary=[0]) for one in series["levels"]]
+    found = advance(maps, own, series["motions"][0], _timeline(HOURS))
+    assert found.sizes["scan"] == 0
+
+
 def _pair(frames: tuple[int, int], strain_zz: float, seed: int) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     strains = 0.002 * rng.standard_normal((40, 6))

@@ -10,13 +10,14 @@ from operando.model.constants import NORMAL_95
 from operando.model.products.joint import ScanTimeline
 from operando.model.products.morphology import ADVANCE, Advance, Interface, Levels, Motions
 from operando.model.step import Series, step
-from operando.morphology.cross_check import advance_of
+from operando.morphology.cross_check import Advance as Moved
+from operando.morphology.cross_check import advance_of, uncommon
 from operando.morphology.roles import Roles
 
 _NAN = float("nan")
 
 
-@step(version=1)
+@step(version=2)
 def advance(
     interfaces: Series[Interface], levels: Series[Levels], motions: Motions, scan_timeline: ScanTimeline
 ) -> Advance:
@@ -24,14 +25,16 @@ def advance(
 
     Advance: mean over the columns whose surface both scans show of how far it moved towards the electrolyte. Velocity:
     that over the time between the middles of the two exposures. The 95 % interval holds the motions' uncertainty along
-    z, how far each scan's thresholds drift (an edge moves by that over its slope), and the noise of the columns.
+    z, how far each scan's thresholds drift (an edge moves by that over its slope), what grey values that vary in space
+    do to an edge that has moved off its voxels, and the noise of the columns.
     Scans are compared in order of time; those without a surface are passed over.
     """
     when = middles(scan_timeline)
-    own = {int(one.attrs["frame"]): placing_std(one, motions) for one in levels}
-    shown = [(int(one.attrs["frame"]), one) for one in interfaces if np.isfinite(one["height"].values).any()]
-    shown = sorted((pair for pair in shown if pair[0] in own), key=lambda pair: (when.get(pair[0], 0.0), pair[0]))
-    rows = [_row(shown, k, own, when) for k in range(len(shown))]
+    shown = {int(one.attrs["frame"]): one for one in interfaces if np.isfinite(one["height"].values).any()}
+    known = [one for one in levels if int(one.attrs["frame"]) in shown]
+    own = {int(one.attrs["frame"]): (placing_std(one, motions), pattern_std(one)) for one in known}
+    series = sorted(((frame, shown[frame]) for frame in own), key=lambda pair: (when.get(pair[0], 0.0), pair[0]))
+    rows = [_row(series, k, own, when) for k in range(len(series))]
     table = np.array(rows, float).reshape(len(rows), 6)
     columns: dict[str, Any] = {"hours": table[:, 4], "area": table[:, 5]}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -42,11 +45,11 @@ def advance(
         ("velocity", table[:, 2] * rate, table[:, 3] * rate),
     ):
         columns |= {name: value, f"{name}_low": value - NORMAL_95 * std, f"{name}_high": value + NORMAL_95 * std}
-    return ADVANCE.new(coords={"scan": np.array([frame for frame, _ in shown], int)}, **columns)
+    return ADVANCE.new(coords={"scan": np.array([frame for frame, _ in series], int)}, **columns)
 
 
 def _row(
-    shown: Sequence[tuple[int, xr.Dataset]], k: int, own: dict[int, float], when: dict[int, float]
+    shown: Sequence[tuple[int, xr.Dataset]], k: int, own: dict[int, tuple[float, float]], when: dict[int, float]
 ) -> tuple[float, ...]:
     """Advance since the first scan, since the scan before, each with its std; hours and area to the scan before."""
     frame, now = shown[k]
@@ -54,12 +57,16 @@ def _row(
         return 0.0, 0.0, _NAN, _NAN, _NAN, _NAN
     (first, start), (last, before) = shown[0], shown[k - 1]
     whole, step_ = advance_of(start, now, voxel_of(now)), advance_of(before, now, voxel_of(now))
-    stds = [
-        float(np.sqrt(found.mean_std**2 + own[other] ** 2 + own[frame] ** 2))
-        for found, other in ((whole, first), (step_, last))
-    ]
+    stds = [_std(found, own[other], own[frame], voxel_of(now)[0]) for found, other in ((whole, first), (step_, last))]
     hours = when.get(frame, _NAN) - when.get(last, _NAN)
     return whole.mean, stds[0], step_.mean, stds[1], hours, step_.area
+
+
+def _std(found: Moved, before: tuple[float, float], after: tuple[float, float], voxel: float) -> float:
+    """Of a mean advance, µm: its own noise, how each surface is placed, and what of their patterns is not common."""
+    placed = before[0] ** 2 + after[0] ** 2
+    pattern = uncommon(found.mean, voxel) ** 2 * (before[1] ** 2 + after[1] ** 2) / 2
+    return float(np.sqrt(found.mean_std**2 + placed + pattern))
 
 
 def voxel_of(interface: Interface) -> np.ndarray:
@@ -69,19 +76,30 @@ def voxel_of(interface: Interface) -> np.ndarray:
 
 
 def placing_std(levels: Levels, motions: Motions) -> float:
-    """How well one scan's surface is placed as a whole, µm (standard deviation): motion along z, and thresholds.
-
-    A threshold that drifts by d of the contrast moves a blurred edge by d √(2π) times its blur.
-    """
-    frame = int(levels.attrs["frame"])
-    known = np.flatnonzero(motions["scan"].values == frame)
+    """How well one scan's surface is placed as a whole, µm (standard deviation): motion along z, and thresholds."""
+    known = np.flatnonzero(motions["scan"].values == int(levels.attrs["frame"]))
     along_z = float(motions["translation_std"].values[known[0], 0]) if known.size else _NAN
+    sides = _sides(levels)
+    spatial, drift = (levels[name].values[sides].astype(float) for name in ("mean_std", "mean_drift"))
+    floor2 = max(float(levels["threshold_std"].values[min(sides)]) ** 2 - float(np.sum(spatial**2)) / 4, 0.0)
+    return float(np.hypot(along_z, _moved_by(levels, float(np.sqrt(np.sum(drift**2) / 4 + floor2)))))
+
+
+def pattern_std(levels: Levels) -> float:
+    """What the class means' variation in space does to the surface, µm (standard deviation)."""
+    return _moved_by(levels, float(np.linalg.norm(levels["mean_std"].values[_sides(levels)].astype(float))) / 2)
+
+
+def _moved_by(levels: Levels, threshold_std: float) -> float:
+    """How far a threshold that is off by d of the contrast moves the surface, µm: a blurred edge by d √(2π) × blur."""
+    contrast = float(np.ptp(levels["mean"].values[_sides(levels)].astype(float)))
+    return threshold_std / contrast * float(np.sqrt(2 * np.pi)) * float(levels["blur"])
+
+
+def _sides(levels: Levels) -> list[int]:
+    """Places of electrolyte and anode among the phases."""
     roles = Roles.of(tuple(str(name) for name in levels["phase"].values))
-    sides = [(roles.electrolyte or roles.anode) - 1, roles.anode - 1]
-    mean, std, drift = (levels[name].values[sides].astype(float) for name in ("mean", "mean_std", "mean_drift"))
-    floor2 = max(float(levels["threshold_std"].values[min(sides)]) ** 2 - float(np.sum(std**2)) / 4, 0.0)
-    shift = np.sqrt(float(np.sum(drift**2)) / 4 + floor2) / abs(mean[1] - mean[0])
-    return float(np.hypot(along_z, shift * np.sqrt(2 * np.pi) * float(levels["blur"])))
+    return [(roles.electrolyte or roles.anode) - 1, roles.anode - 1]
 
 
 def middles(timeline: ScanTimeline) -> dict[int, float]:

@@ -10,6 +10,9 @@ from operando.model.products.morphology import Interface
 MOST_UNSEEN = 0.05
 """With a larger share of the bore's columns unknown, what happened there may explain a disagreement: no warning."""
 
+HALF_A_VOXEL = 0.5
+"""An edge that moved so far has nothing in common any more with what threshold and voxels made of it before."""
+
 _FLOOR = 0.02
 """How far the mean height of a rough, blurred surface may lie beside its mean share, voxels."""
 
@@ -53,6 +56,17 @@ def advance_of(before: Interface | None, after: Interface | None, voxel: np.ndar
     jitter = column_noise(moved) / np.sqrt(known.size)
     std = float(np.hypot(jitter, _FLOOR * voxel[0]))
     return Advance(float(known.sum()) * pixel, std * known.size * pixel, known.size * pixel)
+
+
+def uncommon(advance: float, voxel: float) -> float:
+    """Share of what grey values that vary in space do to an edge that is not the same before and after an advance.
+
+    A hardened rim moves both surfaces alike only while they cross their voxels alike. ``advance`` and ``voxel`` in µm.
+
+    >>> uncommon(0.0, 2.0), uncommon(0.5, 2.0), uncommon(-9.0, 2.0)
+    (0.0, 0.5, 1.0)
+    """
+    return min(abs(advance) / voxel / HALF_A_VOXEL, 1.0)
 
 
 def column_noise(moved: np.ndarray) -> float:

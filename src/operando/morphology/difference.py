@@ -20,7 +20,7 @@ from operando.model.products.morphology import (
 )
 from operando.model.step import After, Before, Setting, step
 from operando.morphology.blocks import Grid, bin_array, grid_of, ranges, read_rows, rows_per_block
-from operando.morphology.cross_check import advance_of, disagreement
+from operando.morphology.cross_check import advance_of, disagreement, uncommon
 from operando.morphology.edges import EdgeSums
 from operando.morphology.inside import Inside
 from operando.morphology.roles import Roles
@@ -28,8 +28,6 @@ from operando.morphology.shares import known, phase_share
 from operando.morphology.surface import NAMES
 
 CAUSES = ["threshold", "registration", "noise", "grey_scale"]
-HALF_A_VOXEL = 0.5
-"""An edge that moved so far has nothing in common any more with what threshold and voxels made of it before."""
 
 
 class DifferenceParameters(Parameters):
@@ -74,8 +72,8 @@ def difference(
     placements = [item["placement_std"].values.astype(float) for item in (before_volumes, after_volumes)]
     levels = (before_levels, after_levels)
     area = Inside.of(bore, grid).area(grid)
-    advance = abs(sums.net) * grid.voxel_volume / area / grid.spacing[0] if area else 0.0
-    variances = _variances(sums, levels, roles, placements, min(advance / HALF_A_VOXEL, 1.0))
+    advance = sums.net * grid.voxel_volume / area if area else float("nan")
+    variances = _variances(sums, levels, roles, placements, uncommon(advance, grid.spacing[0]) if area else 1.0)
     net, std = sums.net, float(np.sqrt(sum(variances.values())))
     correction = (net - (sums.gained - sums.lost)) / 2
     gain, loss = sums.gained + correction, sums.lost - correction
@@ -103,7 +101,7 @@ def difference(
         cavity_change_low=cavity[1],
         cavity_change_high=cavity[2],
         untrusted_volume=sums.unknown * voxel,
-        mean_advance=net * voxel / area if area else float("nan"),
+        mean_advance=advance,
         surface_change=surface.volume,
         surface_change_low=surface.volume - surface_half,
         surface_change_high=surface.volume + surface_half,
