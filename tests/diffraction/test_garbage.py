@@ -1,5 +1,6 @@
 """Spectra and settings that can't be right: each says so, and none takes long."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import xarray as xr
 from made import Phase, draw, expected, spectrum
 
+from operando.diffraction.calibrate import calibrate
 from operando.diffraction.series import analyse
 from operando.materials.catalogue import load, read
 from operando.model.errors import BrokenFileError, ConfigurationError
@@ -64,3 +66,12 @@ def test_a_phase_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read(tmp_path / "card.txt")
     with pytest.raises(ConfigurationError, match="'InLl' is no known material; did you mean 'InLi'"):
         load("InLl")
+
+
+def test_lines_that_are_left_out_of_a_phase_without_atoms_are_said() -> None:
+    """Only the widest-spaced lines of a phase with unknown atoms are fitted; who reads its lattice must know."""
+    for name, said_so in (("Li10SnP2S12", True), ("InLi", False)):
+        free = replace(load(name), name="unknown", intensities="free", atoms=())
+        shared = calibrate(draw([Phase("In", 4000.0)], 5), (load("In"), free), None)
+        known = [note for note in shared.attrs["warnings"] if note.startswith("unknown: its atoms are not known")]
+        assert bool(known) == said_so

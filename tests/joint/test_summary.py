@@ -18,7 +18,7 @@ from operando.joint.spectrum_timeline import spectrum_timeline
 from operando.joint.summary import read, summary, with_warnings
 from operando.materials.catalogue import load
 from operando.materials.reactions import candidates
-from operando.model.products.diffraction import LATTICE, LINES
+from operando.model.products.diffraction import LATTICE, LINES, REFINED
 from operando.model.products.morphology import PHASE_VOLUMES, TRACKS
 from operando.model.products.tomography import CENTRES
 
@@ -161,3 +161,17 @@ def test_warnings_are_added_once(summary_schema):
     found = with_warnings(read(summary()), [("a.nxs", "broken."), (None, "odd."), {"file": "a.nxs", "text": "broken."}])
     assert found["warnings"] == [{"file": "a.nxs", "text": "broken."}, {"file": None, "text": "odd."}]
     jsonschema.validate(json.loads(json.dumps(found)), summary_schema)
+
+
+def test_lattices_are_those_of_the_series_where_it_has_them():
+    parts = everything(False, False, True)
+    refined = REFINED.new(
+        coords={"spectrum": np.array([0, 2]), "edge": ("edge", np.array(["In a", "In c", "InLi a"]), "text")},
+        cell=np.array([[3.26, 4.96, 6.80], [3.27, np.nan, 6.81]]),
+        cell_std=np.array([[1e-4, 1e-4, 1e-4], [1e-4, np.nan, 1e-4]]),
+        change=np.zeros((2, 3)),
+        change_std=np.zeros((2, 3)),
+    )
+    found = [one["lattice"] for one in read(summary(**parts, refined=refined))["spectra"]]
+    assert [one["InLi"]["a_angstrom"]["value"] for one in found] == [6.80, 6.79, 6.81]
+    assert [one["In"]["c_angstrom"]["value"] for one in found] == [4.96, 4.95, 4.95]

@@ -11,10 +11,13 @@ from pydantic import Field
 from operando.diffraction.as_filed import from_file
 from operando.diffraction.corrections import corrected, why_unusable
 from operando.diffraction.element import FitParameters, fit_spectrum
+from operando.diffraction.geometry import channel_energies, energy_times_d
+from operando.diffraction.phases import left_out
 from operando.diffraction.reference import calibrate_with
 from operando.diffraction.saved import load
 from operando.diffraction.shielding import shielding
 from operando.materials.catalogue import load as load_material
+from operando.model.contract import warnings_of
 from operando.model.errors import BrokenFileError
 from operando.model.material import Material
 from operando.model.parameters import Parameters
@@ -35,7 +38,7 @@ class CalibrateParameters(Parameters):
 _ALUMINA = CalibrateParameters()
 
 
-@step(version=4)
+@step(version=5)
 def calibrate(
     spectrum: First[Spectrum],
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],
@@ -52,7 +55,8 @@ def calibrate(
     """
     params_of_fit = FitParameters(**(fitting or {}))
     if isinstance(saved, str):
-        return for_series(spectrum, load(Path(saved)), Path(saved).name)
+        kept = for_series(spectrum, load(Path(saved)), Path(saved).name)
+        return kept.assign_attrs(warnings=[*warnings_of(kept), *_limits(kept, spectrum, phases or (), params_of_fit)])
     if saved is not None:
         powder = load_material(params.powder)
         known = calibrate_with(saved, powder, two_theta_deg, params.powder_temperature_c, params_of_fit)
@@ -61,7 +65,21 @@ def calibrate(
         start = from_file(spectrum, two_theta_deg)
     if not phases or not start["good"].values.any():
         return start
+    start = start.assign_attrs(warnings=[*warnings_of(start), *_limits(start, spectrum, phases, params_of_fit)])
     return measured(spectrum, start, phases, params_of_fit, resolution_too=saved is None)
+
+
+def _limits(known: xr.Dataset, spectrum: xr.Dataset, phases: Sequence[Material], params: FitParameters) -> list[str]:
+    """Sentences on phases of which lines are left out, in the widest range that a good element is fitted over."""
+    good = np.flatnonzero(known["good"].values)
+    if not len(good):
+        return []
+    energy = channel_energies(known["energy_coefficients"].values[good], spectrum.sizes["channel"])
+    product = energy_times_d(known["two_theta"].values[good])
+    d_min = float(np.min(product / np.minimum(energy[:, -1], params.energy_max_kev)))
+    d_max = float(np.max(product / np.maximum(energy[:, 0], params.energy_min_kev)))
+    said = (left_out(one, d_min, d_max, params.most_lines) for one in phases)
+    return [sentence for sentence in said if sentence]
 
 
 def for_series(spectrum: xr.Dataset, kept: xr.Dataset, name: str) -> xr.Dataset:

@@ -48,7 +48,7 @@ class FitParameters(Parameters):
     weakest_line: float = Field(
         0.002, ge=0.0, le=1.0, description="lines below this share of the strongest are left out"
     )
-    most_lines: int = Field(100, ge=1, le=500, description="lines of a phase at most, the strongest (or widest) ones")
+    most_lines: int = Field(100, ge=1, le=2000, description="lines of a phase at most, the strongest (or widest) ones")
     unindexed_significance: float = Field(
         5.0, ge=3.0, description="standard deviations a peak that no phase explains must stand out to be fitted along"
     )

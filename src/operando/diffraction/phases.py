@@ -86,6 +86,20 @@ def pattern(material: Material, d_min: float, d_max: float, weakest: float, most
     )
 
 
+def left_out(material: Material, d_min: float, d_max: float, most: int) -> str:
+    """A sentence on a phase of unknown atoms of which only the ``most`` widest-spaced lines are fitted, or nothing."""
+    if material.listed_lines or material.intensities == "atoms" or material.cell is None:
+        return ""
+    found = lines(material, d_min, d_max)
+    if len(found) <= most:
+        return ""
+    return (
+        f"{material.name}: its atoms are not known, so only the {most} widest-spaced of its {len(found)} lines are "
+        f"fitted, down to {found[most - 1].d:.3f} Å; what the others scatter goes to the background and to the lines "
+        "beside them. Give a CIF with atoms, or raise most_lines in [steps.fit]"
+    )
+
+
 def _worth_fitting(found: Sequence[Line], weakest: float, most: int) -> list[Line]:
     strongest = max((line.intensity for line in found), default=0.0)
     if not np.isfinite(strongest):

@@ -118,9 +118,14 @@ def _tracks(tracks: xr.Dataset | None) -> Entry:
     return {str(name): bounded(tracks.isel(track=k), "length", "um") for k, name in enumerate(tracks["track"].values)}
 
 
-def spectra(timeline: xr.Dataset | None, lines: Frames, lattices: Frames) -> list[Entry]:
-    """One entry a spectrum that has any result; spectra that are only dated count where none has more."""
-    states = _by_number(timeline, "spectrum")
+def spectra(
+    timeline: xr.Dataset | None, lines: Frames, lattices: Frames, refined: xr.Dataset | None = None
+) -> list[Entry]:
+    """One entry a spectrum that has any result; spectra that are only dated count where none has more.
+
+    Lattices are those of the series refined at once; a spectrum's own fit stands where the series has none.
+    """
+    states, together = _by_number(timeline, "spectrum"), _by_number(refined, "spectrum")
     entries = []
     for spectrum in sorted(set(lines) | set(lattices) or set(states)):
         state = states.get(spectrum)
@@ -138,7 +143,7 @@ def spectra(timeline: xr.Dataset | None, lines: Frames, lattices: Frames) -> lis
             "end": end,
             "charge_mAh": charge,
             "lines": _lines(lines.get(spectrum)),
-            "lattice": _lattice(lattices.get(spectrum)),
+            "lattice": _lattice(lattices.get(spectrum), together.get(spectrum)),
         })  # fmt: skip
     return entries
 
@@ -161,21 +166,29 @@ def _lines(lines: xr.Dataset | None) -> list[Entry]:
     return entries
 
 
-def _lattice(lattice: xr.Dataset | None) -> Entry:
+def _lattice(lattice: xr.Dataset | None, refined: xr.Dataset | None) -> Entry:
     """Edges a, b, c of every phase; an edge that equals an earlier one is not repeated."""
     if lattice is None:
         return {}
     entries: Entry = {}
+    series = _edges(refined)
     for k, phase in enumerate(lattice["phase"].values):
         cell, std = lattice["cell"].values[k], lattice["cell_std"].values[k]
         names = ["a", *(name for name, length in zip("bc", cell[1:], strict=True) if _differs(length, cell[0]))]
+        alone = {name: (float(cell["abc".index(name)]), float(std["abc".index(name)])) for name in names}
         entries[str(phase)] = {
-            f"{name}_angstrom": from_std(
-                float(cell["abc".index(name)]), float(std["abc".index(name)]), "angstrom"
-            ).as_json()
+            f"{name}_angstrom": from_std(*series.get(f"{phase} {name}", alone[name]), "angstrom").as_json()
             for name in names
         }
     return entries
+
+
+def _edges(refined: xr.Dataset | None) -> dict[str, tuple[float, float]]:
+    """Length and standard deviation of every edge that the series knows in this spectrum, as "InLi a"."""
+    if refined is None:
+        return {}
+    rows = zip(refined["edge"].values, refined["cell"].values, refined["cell_std"].values, strict=True)
+    return {str(edge): (float(length), float(std)) for edge, length, std in rows if math.isfinite(length + std)}
 
 
 def _differs(length: float, first: float) -> bool:

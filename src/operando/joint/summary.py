@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from operando.joint import entries
-from operando.model.products.diffraction import Causes, Lattice, Lines
+from operando.model.products.diffraction import Causes, Lattice, Lines, Refined
 from operando.model.products.electrochemistry import Cycles
 from operando.model.products.joint import (
     SUMMARY,
@@ -28,7 +28,7 @@ from operando.model.step import Series, Setting, step
 SCHEMA = 1
 
 
-@step(version=1)
+@step(version=2)
 def summary(
     scan_timeline: ScanTimeline | None = None,
     spectrum_timeline: SpectrumTimeline | None = None,
@@ -38,6 +38,7 @@ def summary(
     tracks: Series[Tracks] | None = None,
     lines: Series[Lines] | None = None,
     lattices: Series[Lattice] | None = None,
+    refined: Refined | None = None,
     cycles: Cycles | None = None,
     balance: Balance | None = None,
     causes: Causes | None = None,
@@ -63,7 +64,7 @@ def summary(
         "operando": version("operando"),
         "title": title or "untitled experiment",
         "scans": scans,
-        "spectra": entries.spectra(spectrum_timeline, entries.by_frame(lines), entries.by_frame(lattices)),
+        "spectra": entries.spectra(spectrum_timeline, entries.by_frame(lines), entries.by_frame(lattices), refined),
         "cycles": entries.cycles(cycles),
         "volume_balance": entries.volume_balance(balance),
         "causes": entries.causes(causes),
