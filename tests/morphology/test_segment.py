@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import xarray as xr
-from cells import PHASES, VOXEL, Cell, motions_of, starved_rows, with_change
+from cells import PHASES, VOXEL, Cell, as_volume, motions_of, starved_rows, with_change
+from scipy import ndimage
 
 from operando.model.errors import OperandoError
 from operando.morphology.bore import bore
 from operando.morphology.classify import ClassifyParameters, classify
 from operando.morphology.histogram import histogram
+from operando.morphology.labelling import running
 from operando.morphology.phase_volumes import at_the_ends, phase_volumes
 from operando.morphology.rigid import Rigid
-from operando.morphology.segment import HALO, segment
+from operando.morphology.segment import HALO, SegmentParameters, segment
 
 CELL = Cell(gap=6.0, gap_radius=14.0, flipped=False)
 
@@ -47,14 +49,68 @@ def test_volumes_of_the_phases_come_back(scan: dict[str, xr.Dataset]) -> None:
     assert float(volumes["untrusted_volume"]) == 0
 
 
-def test_slabs_give_what_the_whole_gives(scan: dict[str, xr.Dataset]) -> None:
-    middle = VOXEL * (np.array(CELL.shape) - 1) / 2
-    row = motions_of(Rigid.of(np.array([4.0, -3.0, 2.0]), np.array([0.01, 0.0, 0.004]), middle)).isel(scan=0)
-    whole = segment(scan["volume"], scan["bore"], scan["classes"], row)
-    part = scan["volume"].isel(z=slice(0, 6 + HALO))
-    slab = segment(part, scan["bore"], scan["classes"], row).isel(z=slice(0, 6))
-    assert slab["label"].equals(whole["label"].isel(z=slice(0, 6)))
-    assert slab["share"].equals(whole["share"].isel(z=slice(0, 6)))
+MOTIONS = {
+    "still": None,
+    "moved": Rigid.of(np.array([5.2, -3.1, 2.3]), np.zeros(3), np.zeros(3)),
+    "rotated": Rigid.of(np.array([-4.0, 3.0, 2.0]), np.array([0.01, 0.02, -0.004]), np.array([50.0, 50.0, 50.0])),
+}
+
+
+@pytest.fixture(scope="module")
+def odd() -> dict[str, xr.Dataset]:
+    """A scan with odd sizes and a voxel that binary numbers do not hold, twice as high as a cell."""
+    cell = with_change(CELL, shape=(47, 69, 71))
+    grey = cell.volume(noise=0.3, seed=0)["mu"].values
+    volume = as_volume(np.concatenate([grey, grey[::-1]])[:93], voxel=1.3)
+    tube = bore(volume, 2 * cell.bore * 1.3 / 1000)
+    trust = starved_rows((93, 69, 71), 20)
+    trust = trust.assign_coords({name: trust[name] * 1.3 / VOXEL for name in trust.coords})
+    return {"volume": volume, "bore": tube, "classes": classify([histogram(volume, tube, None)]), "trust": trust}
+
+
+@pytest.mark.parametrize("name", MOTIONS)
+def test_labels_are_the_same_to_the_bit_however_they_are_cut(
+    odd: dict[str, xr.Dataset], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, params = motions_of(MOTIONS[name]).isel(scan=0), SegmentParameters(smoothing=0.8)
+    rest = (odd["bore"], odd["classes"], row, odd["trust"], PHASES, params)
+    monkeypatch.setattr("operando.morphology.sampling.BLOCK_VOXELS", np.inf)
+    whole = segment(odd["volume"], *rest)
+    monkeypatch.setattr("operando.morphology.sampling.BLOCK_VOXELS", 1e5)
+    assert whole.identical(segment(odd["volume"], *rest))
+    for start, stop in ((0, 8), (8, 16), (45, 54), (53, 93)):
+        low = max(start - HALO, 0)
+        part = segment(odd["volume"].isel(z=slice(low, stop + HALO)), *rest)
+        own = part.isel(z=slice(start - low, stop - low))
+        for variable in ("label", "other", "share"):
+            assert np.array_equal(own[variable], whole[variable].isel(z=slice(start, stop)))
+
+
+def test_rows_beside_a_slab_are_not_labelled_and_read_only_where_they_are_seen(odd: dict[str, xr.Dataset]) -> None:
+    slab = slice(2, 2 + 2 * HALO + 8)
+    mu = odd["volume"]["mu"].values.copy()
+    mu[2 : 2 + HALO - 16] = mu[2 + HALO + 8 + 16 :] = np.nan
+    labels = [
+        segment(volume.isel(z=slab), odd["bore"], odd["classes"])["label"].values
+        for volume in (odd["volume"], odd["volume"].assign(mu=(("z", "y", "x"), mu)))
+    ]
+    assert np.array_equal(*labels)
+    assert np.all(labels[0][:HALO] == 255)
+    assert np.all(labels[0][-HALO:] == 255)
+    assert set(np.unique(labels[0][HALO:-HALO])) > {0, 2}
+    with pytest.raises(OperandoError, match="slab of 60 rows has none of its own"):
+        segment(odd["volume"].isel(z=slice(2, 62)), odd["bore"], odd["classes"])
+
+
+def test_running_extremes_are_those_of_a_cube() -> None:
+    values = np.random.default_rng(0).integers(1, 250, (7, 9, 11)).astype(np.uint8)
+    for reach in (1, 2, 3, 5, 7):
+        for take, neutral, reference in (
+            (np.minimum, 255, ndimage.minimum_filter),
+            (np.maximum, 0, ndimage.maximum_filter),
+        ):
+            expected = reference(values, size=2 * reach + 1, mode="nearest")
+            assert np.array_equal(running(values, reach, neutral, take), expected)
 
 
 def test_slab_too_thin_for_the_motion_is_refused(scan: dict[str, xr.Dataset]) -> None:
