@@ -2,11 +2,11 @@
 
     python benchmarks/morphology_scale.py [EDGE …] [--scratch FOLDER]
 
-For every edge length (voxels) a pair of scans of a made-up cell is written to disk and analysed block by block, as a
-run does it. Told are seconds, CPU seconds (that other work on the machine does not change) and Mvoxel/s of each step
-(both scans), the whole, and the peak of the memory that the process owns (file pages that the system may drop are
-not counted). Up to 500 voxels the same smoothing,
-thresholds and labelling are done with scikit-image in memory.
+For every edge length (voxels) a pair of scans of a made-up cell is written to disk and analysed block by block, labels
+in compressed arrays, as a run does it. Told are seconds, CPU seconds (that other work on the machine does not change)
+and Mvoxel/s of each step (both scans), the whole, and the peak of the memory that the process owns (file pages that
+the system may drop are not counted). Up to 500 voxels the same smoothing, thresholds and labelling are done with
+scikit-image in memory.
 """
 
 import argparse
@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from operando.model.products.morphology import LABELS
 from operando.model.products.tomography import VOLUME
 from operando.morphology.bore import bore
 from operando.morphology.classify import classify
@@ -33,6 +32,7 @@ from operando.morphology.motions import motions
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.register import register
 from operando.morphology.segment import HALO, segment
+from operando.pipeline import arrays
 
 VOXEL = 2.5
 GREY = 1000.0
@@ -128,19 +128,22 @@ def timed(times: Times, name: str) -> Iterator[None]:
     times[name] = (time.perf_counter() - start, time.process_time() - busy)
 
 
+SLAB_BYTES = 1e9
+
+
 def segmented(volume: xr.Dataset, folder: Path, name: str, step: Callable[[xr.Dataset], xr.Dataset]) -> xr.Dataset:
-    """Segment slab by slab onto disk, as a run does."""
-    shape = volume["mu"].shape
-    names = ("label", "other", "share")
-    out = {n: np.lib.format.open_memmap(folder / f"{name}_{n}.npy", "w+", np.uint8, shape) for n in names}
-    rows = max(16, int(3e8 / (40 * shape[1] * shape[2])))
-    for start in range(0, shape[0], rows):
-        low, stop = max(start - HALO, 0), min(start + rows, shape[0])
-        slab = step(volume.isel(z=slice(low, min(stop + HALO, shape[0]))))
-        for n in names:
-            out[n][start:stop] = slab[n].values[start - low : stop - low]
-    coords = {axis: volume[axis].values for axis in ("z", "y", "x")}
-    return LABELS.new(coords=coords, attrs={"phases": ["void", "electrolyte", "anode"]}, **out)
+    """Segment slab by slab into compressed arrays, as a run does."""
+    total, *plane = volume["mu"].shape
+    fitting = int(SLAB_BYTES / (segment.cut.working_bytes * np.prod(plane))) - 2 * HALO if segment.cut else 0
+    rows = max(1, min(fitting, 128) // arrays.ALIGNMENT) * arrays.ALIGNMENT
+    layout, path = arrays.Layout(total, rows, "z", None), folder / name
+    for start in range(0, total, rows):
+        low, stop = max(start - HALO, 0), min(start + rows, total)
+        slab = step(volume.isel(z=slice(low, min(stop + HALO, total)))).isel(z=slice(start - low, stop - low))
+        if start == 0:
+            arrays.create(path, slab, layout, name)
+        arrays.write_slab(path, start, slab, layout)
+    return arrays.open_lazily(path)
 
 
 def analyse(scans: list[xr.Dataset], folder: Path) -> tuple[Times, xr.Dataset]:

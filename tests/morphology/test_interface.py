@@ -1,6 +1,7 @@
 """The surface, what opened before it, and the lengths that people follow."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from operando.morphology.bore import bore
 from operando.morphology.classify import classify
 from operando.morphology.components import connected
 from operando.morphology.histogram import histogram
-from operando.morphology.interface import interface
+from operando.morphology.interface import InterfaceParameters, interface
 from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.roles import Roles
@@ -71,6 +72,32 @@ def test_every_second_column_gives_the_same_cavity(
     monkeypatch.setattr(gap_fit, "_MOST_COLUMNS", CELL.inside().size / 3)
     coarse = interface(seen["labels"], seen["volume"], seen["bore"], seen["levels"], None, seen["labels"])
     assert float(coarse["cavity_volume"]) == pytest.approx(float(seen["surface"]["cavity_volume"]), rel=0.1)
+
+
+@pytest.mark.parametrize(("gap", "times", "told"), [(0.0, 1.15, True), (0.0, 1.5, False), (7.0, 1.15, False)])
+def test_where_grey_values_stray_an_unseen_gap_is_bounded_and_a_seen_one_is_not_believed(
+    gap: float, times: float, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = _measure(with_change(CELL, gap=gap))
+    misfit = gap_fit.fit_gap
+    found: list[float] = []
+
+    def noted(*arguments: Any) -> gap_fit.GapFit | None:
+        fit = misfit(*arguments)
+        assert fit is not None
+        found.append(fit.misfit)
+        return fit
+
+    monkeypatch.setattr("operando.morphology.interface.fit_gap", noted)
+    given = (parts["labels"], parts["volume"], parts["bore"], parts["levels"], None, parts["labels"], PHASES)
+    interface(*given)
+    surface = interface(*given, InterfaceParameters(largest_misfit=found[0] / times))
+    (sentence,) = surface.attrs["warnings"]
+    assert np.isfinite(float(surface["contact_loss"])) == told
+    assert ("only bounded" in sentence) == told
+    if told:
+        assert float(surface["contact_loss_low"]) == 0
+        assert float(surface["cavity_volume_high"]) > 0
 
 
 def test_upside_down_cell_measures_the_same(seen: dict[str, xr.Dataset]) -> None:

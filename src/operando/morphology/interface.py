@@ -24,6 +24,9 @@ LEAST_OPEN = 0.4
 """Of a fitted gap this thin, in voxels, contact is no longer believed."""
 
 
+BOUNDED_TO = 4 / 3
+"""Where no gap is seen, bounds are believed to residuals so many times ``largest_misfit`` (simulated coarse scans)."""
+
 MOST_UNTOLD = 0.02
 """With a larger share of the surface without a word on gaps, a warning says so."""
 
@@ -47,7 +50,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=5)
+@step(version=6)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -66,7 +69,8 @@ def interface(
     seen, and on its rim, where it is too thin to be seen and is taken to taper out as it did before. The contact area
     is that of the height map's triangles without an open gap; faces under an overhang are not seen by it.
     The bounds hold the uncertainty of the point spread and of the void's grey value, and the rim. Where residuals are
-    large beside the contrast of void and electrolyte nothing is said of gaps. A label image is counted as it is.
+    large beside the contrast of void and electrolyte no gap is measured: if none is seen the bounds say what may hide
+    (to ``BOUNDED_TO`` times the limit), else nothing is said. A label image is counted as it is.
     """
     grid = grid_of(labels, "label")
     roles = Roles.of(phases)
@@ -111,16 +115,14 @@ def _fitted(fit: GapFit, surface: HeightMap, params: InterfaceParameters) -> _Ga
     untold = f"before {100 * hidden:.0f} % of the anode's surface too much is unknown to tell a gap from contact"
     if not told.any():
         return _Gaps(None, (), [untold], told)
-    if fit.misfit > params.largest_misfit:
-        sentence = (
-            f"beside the anode grey values deviate by {fit.misfit:.2g} of what void and electrolyte differ, "
-            "so that gaps can't be measured"
-        )
-        return _Gaps(None, (), [sentence], told)
     best = opened(fit.gap)
+    strays = f"beside the anode grey values deviate by {fit.misfit:.2g} of what void and electrolyte differ, so that "
+    rough = fit.misfit > params.largest_misfit
+    if rough and (best.seen.any() or fit.misfit > BOUNDED_TO * params.largest_misfit):
+        return _Gaps(None, (), [strays + "gaps can't be measured"], told)
     closed = smooth_height(fit.gap, 1.0)[~best.everywhere & np.isfinite(fit.gap)]
     unsure = float(np.sqrt(np.nanmean(closed**2))) if closed.size else 0.0
-    warnings = [untold] if hidden > MOST_UNTOLD else []
+    warnings = [strays + "gaps are only bounded"] * rough + [untold] * (hidden > MOST_UNTOLD)
     return _Gaps(best, tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark)), warnings, told, unsure)
 
 
