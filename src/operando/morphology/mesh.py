@@ -52,6 +52,17 @@ def change_mesh(before: Interface, after: Interface, step: int = 1) -> tuple[np.
     return corners, faces, moved[np.isfinite(both["height"].values[::step, ::step])]
 
 
+def write_change(path: Path, before: Interface, after: Interface, step: int = 1) -> None:
+    """Write the later surface as PLY, coloured by what it gained and lost since the earlier scan.
+
+    Corners carry ``advance`` (µm) and the ``gap`` (µm, NaN where not told) before the later surface.
+    """
+    corners, faces, moved = change_mesh(before, after, step)
+    known = np.isfinite(before["height"].values) & np.isfinite(after["height"].values)
+    gap = after["gap"].values[::step, ::step][known[::step, ::step]]
+    write_ply(path, corners, faces, gap, moved)
+
+
 def gain_and_loss_colours(advance: np.ndarray) -> np.ndarray:
     """Red, green, blue (n, 3) as uint8: white at rest, to purple where it gained, to orange where it lost.
 
