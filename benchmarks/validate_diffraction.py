@@ -2,11 +2,13 @@
 
     python benchmarks/validate_diffraction.py [REALISATIONS] [PROCESSES]
     python benchmarks/validate_diffraction.py paper [SPECTRA]
+    python benchmarks/validate_diffraction.py shares [PRESET] [SPECTRA]
 
 Each realisation draws new lattices, amounts and Poisson counts of In and InLi. It passes if the bias of a(InLi) is
 under 1e-4 and under a fifth of the interval, the coverage of the 95 % interval is not rejected by a binomial test at
 1 %, and the summed areas of each phase are within 3 %. With ``paper`` the spectra are those of the preset: In and InLi
-among the hundreds of lines of the electrolyte, fitted one by one and refined together.
+among the hundreds of lines of the electrolyte, fitted one by one and refined together. With ``shares`` the volume
+shares of In and InLi and the response of beam, cell and detector are compared with the truth, nothing of them given.
 """
 
 import sys
@@ -25,11 +27,16 @@ from operando.diffraction.calibrate import calibrate
 from operando.diffraction.correct import correct
 from operando.diffraction.element import FitParameters
 from operando.diffraction.fit import fit
+from operando.diffraction.known_response import ResponseParameters
 from operando.diffraction.refine import refine
+from operando.diffraction.response import response
 from operando.diffraction.series import analyse
 from operando.materials.catalogue import load
+from operando.model.material import Material
 from operando.model.products.raw import SPECTRUM
-from operando.twin.series import series
+from operando.twin.beam import through_filters as beam_on_sample
+from operando.twin.series import Series, series
+from operando.twin.spectrometer import efficiency
 
 SEED = 20260101
 NAMES = ("In", "InLi")
@@ -96,16 +103,15 @@ def report(found: list[dict[str, np.ndarray]]) -> bool:
     return passed
 
 
-def paper(count: int) -> int:
-    """Print bias, scatter and coverage of the free edges in the preset's spectra, fitted alone and together."""
-    found = series("paper", count=count)
-    names = [one.name for one in found.seen[0].phases]
-    materials = tuple(load(name) for name in names)
+def staged(preset: str, count: int) -> tuple[Series, tuple[Material, ...], list[xr.Dataset]]:
+    """The series of a preset, its materials and its spectra."""
+    found = series(preset, count=count)
+    materials = tuple(load(one.name) for one in found.seen[0].phases)
     start = np.datetime64("2026-01-01T00:00:00", "ns")
     times = [start + np.timedelta64(15 * frame, "m") for frame in range(count)]
     spectra = [
         SPECTRUM.new(
-            attrs={"frame": frame, "file": f"paper_{frame:04d}.med"},
+            attrs={"frame": frame, "file": f"{preset}_{frame:04d}.med"},
             counts=found.counts[frame],
             energy_coefficients=found.instrument.coefficients(),
             two_theta=found.instrument.two_theta(),
@@ -116,6 +122,43 @@ def paper(count: int) -> int:
         )
         for frame in range(count)
     ]
+    return found, materials, spectra
+
+
+def volume_shares(preset: str, count: int) -> int:
+    """Print the share of In in the diffracting volume of the anode, and the response, beside the truth."""
+    found, materials, spectra = staged(preset, count)
+    shared = calibrate(spectra[0], materials, None)
+    params = FitParameters(free_lines=False)
+    lines = [fit(correct(one, shared), shared, materials, params)[0] for one in spectra]
+    seen, share = response(lines, shared, materials, (), ResponseParameters(apart=(materials[2].name,)))
+    print(*seen.attrs["warnings"], *seen.attrs["assumptions"], sep="\n")
+    volumes = np.array([[np.max(phase.volume) for phase in one.phases[:2]] for one in found.seen])
+    true = volumes[:, 0] / volumes.sum(axis=1)
+    value, low, high = (share[f"volume_share{end}"].values[:, 0] for end in ("", "_low", "_high"))
+    off, held = value - true, int(((low <= true) & (true <= high)).sum())
+    print(f"share of In: bias {off.mean():+.4f}, scatter {off.std():.4f}, "
+          f"95 % interval {np.median(high - low):.4f} wide, holds the truth in {held} of {count}")  # fmt: skip
+    weight = share["amount"].values[:, 1]
+    effective = np.sum(
+        [w * np.asarray(one.phases[1].volume) for w, one in zip(weight, found.seen, strict=True)], axis=0
+    )
+    energy = seen["energy"].values
+    at = float(np.sqrt(energy[0] * energy[-1]))
+    every = np.r_[at, energy]
+    beam = beam_on_sample(found.instrument.beam, every) / every**2 * efficiency(every)
+    ideal = beam * np.interp(every, found.instrument.energies(), effective)
+    for row in range(0, len(energy), 10):
+        inside = f"{seen['relative_low'].values[row]:.4g} … {seen['relative_high'].values[row]:.4g}"
+        print(f"{energy[row]:6.1f} keV: response {seen['relative'].values[row]:.4g} ({inside}), "
+              f"true {ideal[1 + row] / ideal[0]:.4g}")  # fmt: skip
+    return 0
+
+
+def paper(count: int) -> int:
+    """Print bias, scatter and coverage of the free edges in the preset's spectra, fitted alone and together."""
+    found, materials, spectra = staged("paper", count)
+    names = [one.name for one in materials]
     shared = calibrate(spectra[0], materials, None)
     results = [fit(correct(one, shared), shared, materials, FitParameters(free_lines=False)) for one in spectra]
     refined, _ = refine([one[3] for one in results])
@@ -145,6 +188,8 @@ def main() -> int:
     """Run and return the exit status."""
     if sys.argv[1:2] == ["paper"]:
         return paper(int(sys.argv[2]) if len(sys.argv) > 2 else 136)
+    if sys.argv[1:2] == ["shares"]:
+        return volume_shares(sys.argv[2] if len(sys.argv) > 2 else "demo", int((sys.argv[3:] or ["12"])[0]))
     realisations = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     processes = int(sys.argv[2]) if len(sys.argv) > 2 else 2
     realise(0)

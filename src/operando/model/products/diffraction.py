@@ -211,6 +211,36 @@ AREA_PER_CHARGE = Contract(
     },
 )
 
+RESPONSE = Contract(
+    "response",
+    "how strongly the same scattering volume shows at each energy: flux × absorption × efficiency / E²; coordinates "
+    "energy (keV), and along line: phase, h, k, l, line_energy",
+    {
+        "relative": Variable(("energy",), "1", "relative to the middle of the range, on a logarithmic scale", "bounds"),
+        "given": Variable(("energy",), "1", "the part of it that the configuration gives, on the same scale"),
+        "observed": Variable(
+            ("line",), "1", "area over what the phase's volume and the atoms give, on the same scale", "std"
+        ),
+        "used": Variable(("line",), "1", "false where a line is left out: beyond an edge of absorption, or apart"),
+        "scatter": Variable((), "1", "relative scatter of the lines about it beyond counting"),
+    },
+)
+
+PHASE_SHARES = Contract(
+    "phase_shares",
+    "shares of the phases with known atoms that lie together in the gauge; NaN for all others",
+    {
+        "volume_share": Variable(("spectrum", "phase"), "1", "of the volume of these phases", "bounds"),
+        "mass_share": Variable(("spectrum", "phase"), "1", "of their mass", "bounds"),
+        "amount": Variable(
+            ("spectrum", "phase"), "1", "volume relative to the phase's mean over the series: no atoms needed", "std"
+        ),
+        "chi_squared": Variable(
+            ("spectrum", "phase"), "1", "per degree of freedom, of lines that keep their ratios through the series"
+        ),
+    },
+)
+
 CAUSES = Contract(
     "causes",
     "what may have made a phase's lines move",
@@ -235,4 +265,6 @@ Subtracted = Annotated[xr.Dataset, SUBTRACTED]
 Factors = Annotated[xr.Dataset, FACTORS]
 StrainEllipse = Annotated[xr.Dataset, STRAIN_ELLIPSE]
 AreaPerCharge = Annotated[xr.Dataset, AREA_PER_CHARGE]
+Response = Annotated[xr.Dataset, RESPONSE]
+PhaseShares = Annotated[xr.Dataset, PHASE_SHARES]
 Causes = Annotated[xr.Dataset, CAUSES]
