@@ -47,6 +47,7 @@ class FakeSource:
             "corrected": lambda i: made_up.corrected(hours[i], i),
             "lines": lambda i: made_up.lines(hours[i], i),
             "lattice": lambda i: made_up.lattice(hours[i], i),
+            "subtracted": lambda i: made_up.subtracted(hours[i], i),
         }
 
     @cached_property
@@ -62,7 +63,8 @@ class FakeSource:
             found |= {name: getattr(made_up, name)() for name in ("motions", "centres", "pairs")}
             found["scan_timeline"] = made_up.scan_timeline(cell, self.timed)
         if DIFFRACTION in self.have:
-            found |= {name: getattr(made_up, name)() for name in ("calibration", "phase_presence", "refined")}
+            wing = ("calibration", "phase_presence", "refined", "response", "phase_shares", "factors")
+            found |= {name: getattr(made_up, name)() for name in wing}
             found["spectrum_timeline"] = made_up.spectrum_timeline(cell, self.timed)
         if TOMOGRAPHY in self.have and cell:
             found |= {name: getattr(made_up, name)() for name in ("balance", "events", "contact", "clock_check")}

@@ -12,7 +12,18 @@ import xarray as xr
 
 from operando.model.constants import FARADAY_MAH_PER_MOL, HC_KEV_ANGSTROM, UNKNOWN_LABEL
 from operando.model.contract import Contract
-from operando.model.products.diffraction import CALIBRATION, CORRECTED, LATTICE, LINES, PHASE_PRESENCE, REFINED
+from operando.model.products.diffraction import (
+    CALIBRATION,
+    CORRECTED,
+    FACTORS,
+    LATTICE,
+    LINES,
+    PHASE_PRESENCE,
+    PHASE_SHARES,
+    REFINED,
+    RESPONSE,
+    SUBTRACTED,
+)
 from operando.model.products.electrochemistry import CONDUCTIVITY, CURVE, CYCLES, DERIVATIVES, PROTOCOL, RESISTANCES
 from operando.model.products.joint import BALANCE, CLOCK_CHECK, CONTACT, EVENTS, PAIRS, SCAN_TIMELINE, SPECTRUM_TIMELINE
 from operando.model.products.morphology import (
@@ -492,6 +503,69 @@ def refined() -> xr.Dataset:
         cell_std=nominal * np.full(scale.shape, 6e-5),
         change=cell / cell[0] - 1.0,
         change_std=np.full(scale.shape, 7e-5),
+    )
+
+
+def response() -> xr.Dataset:
+    """A response that rises behind filters and falls with the beam, and three lines of each phase on it."""
+    energy, lines = np.geomspace(35.0, 110.0, 40), np.array([40.0, 60.0, 90.0, 45.0, 70.0, 100.0])
+    curve, at_lines = (np.exp(-2e5 / e**3 - e / 25.0) * 40.0 for e in (energy, lines))
+    return make(
+        RESPONSE,
+        coords={
+            "energy": ("energy", energy, "keV"),
+            "phase": ("line", np.repeat(["In", "InLi"], 3), "text"),
+            "line_energy": ("line", lines, "keV"),
+        },
+        relative=curve, relative_low=curve * 0.95, relative_high=curve * 1.05, given=(62.0 / energy) ** 2,
+        observed=at_lines * 1.02, observed_std=at_lines * 0.02, used=lines > 42.0, scatter=0.05,
+    )  # fmt: skip
+
+
+def phase_shares() -> xr.Dataset:
+    """Shares of In and InLi; the electrolyte lies elsewhere and has none."""
+    hours = spectrum_hours()
+    names = list(CELLS)
+    amount = np.array([[_content(h)[p][0] for p in names] for h in hours])
+    together = np.isin(names, ["In", "InLi"])
+    share = np.where(together, amount / amount[:, together].sum(axis=1, keepdims=True), np.nan)
+    numbers = {f"{kind}_share{end}": share * f for kind in ("volume", "mass") for end, f in ENDS}
+    return make(
+        PHASE_SHARES,
+        coords={"spectrum": np.arange(hours.size), "phase": ("phase", np.array(names), "text")},
+        amount=amount / amount.mean(axis=0), amount_std=np.full(amount.shape, 0.02),
+        chi_squared=np.ones(amount.shape), **numbers,
+    )  # fmt: skip
+
+
+ENDS = (("", 1.0), ("_low", 0.97), ("_high", 1.03))
+
+
+def factors() -> xr.Dataset:
+    """Two factors: one line each, trading counts."""
+    d, hours = np.geomspace(0.9, 4.0, 400), spectrum_hours()
+    pattern = np.array([np.exp(-0.5 * ((d - at) / 0.01) ** 2) for at in (1.36, 1.39)])
+    share = np.linspace(0.2, 0.8, hours.size)
+    return make(
+        FACTORS,
+        coords={"d": ("bin", d, "angstrom"), "spectrum": np.arange(hours.size)},
+        pattern=pattern / pattern.sum(axis=1, keepdims=True),
+        amount=1e4 * np.stack([share, 1.0 - share], axis=1),
+        deviance=1.02,
+    )
+
+
+def subtracted(hour: float, index: int) -> xr.Dataset:
+    """A surplus beside a deficit that grows with the spectra."""
+    d = np.geomspace(0.9, 4.0, 800)
+    moved = np.exp(-0.5 * ((d - 1.395) / 0.004) ** 2) - np.exp(-0.5 * ((d - 1.385) / 0.004) ** 2)
+    return make(
+        SUBTRACTED,
+        coords={"d": ("bin", d, "angstrom")},
+        attrs={"frame": index, "file": f"spectrum_{index:04d}.med", "scale": 1.0},
+        difference=5.0 * hour * moved,
+        difference_std=np.full(d.size, 8.0),
+        bipolar=(np.abs(moved) > 0.5) & (hour > 10.0),
     )
 
 
