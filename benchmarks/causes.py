@@ -280,6 +280,28 @@ def rows_of(results: list[tuple[str, float, Case]]) -> list[Row]:
     return [Row(name, size, cases) for (name, size), cases in table.items()]
 
 
+def rates(rows: list[Row]) -> list[str]:
+    """Right, cannot tell, nothing claimed, wrong: of the joint analysis and of the naive single line."""
+    staged_rows = [row for row in rows if row.name != "static"]
+    clear = [row for row in staged_rows if row.staged_sd > NEEDED_SD]
+    told = []
+    for part, which in ((staged_rows, "All staged causes"), (clear, "Effects of over 5 standard deviations")):
+        total = max(sum(len(row.cases) for row in part), 1)
+        joint = [100 * sum(row.count(outcome) for row in part) / total for outcome in OUTCOMES]
+        claims = [(row.name, case.naive == "strain") for row in part for case in row.cases]
+        right, wrong = (sum(c and (name == "strain") == yes for name, c in claims) for yes in (True, False))
+        naive = [100 * right / total, 0.0, 100 * (total - right - wrong) / total, 100 * wrong / total]
+        told += [
+            f"{which} ({total}): {how}: "
+            + ", ".join(f"{name} {share:.1f} %" for name, share in zip(OUTCOMES, shares, strict=True))
+            for how, shares in (("joint analysis", joint), ("naive single line", naive))
+        ]
+    return [f"{one}." for one in told]
+
+
+OUTCOMES = ("right", "cannot tell", "none", "wrong")
+
+
 def summary(rows: list[Row]) -> tuple[list[str], bool]:
     """Sentences that say whether the table keeps what is asked of it."""
     total = sum(len(row.cases) for row in rows)
@@ -292,6 +314,7 @@ def summary(rows: list[Row]) -> tuple[list[str], bool]:
     naive_wrong = sum(case.naive == "strain" for row in rows for case in row.cases if row.name != "strain")
     others = sum(len(row.cases) for row in rows if row.name != "strain")
     told = [
+        *rates(rows),
         f"Wrong: {wrong} of {total} ({100 * wrong / total:.1f} %); the naive reading calls {naive_wrong} of {others} "
         f"experiments without strain a strain ({100 * naive_wrong / max(others, 1):.0f} %).",
         f"Strain claimed on an overlap: {strained} times.",

@@ -65,6 +65,9 @@ class FakeSource:
         if DIFFRACTION in self.have:
             wing = ("calibration", "phase_presence", "refined", "response", "phase_shares", "factors")
             found |= {name: getattr(made_up, name)() for name in wing}
+            found["strain_ellipse"] = made_up.strain_ellipse()
+            if cell:
+                found["area_per_charge"] = made_up.area_per_charge()
             found["spectrum_timeline"] = made_up.spectrum_timeline(cell, self.timed)
         if TOMOGRAPHY in self.have and cell:
             found |= {name: getattr(made_up, name)() for name in ("balance", "events", "contact", "clock_check")}

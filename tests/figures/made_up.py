@@ -13,6 +13,7 @@ import xarray as xr
 from operando.model.constants import FARADAY_MAH_PER_MOL, HC_KEV_ANGSTROM, UNKNOWN_LABEL
 from operando.model.contract import Contract
 from operando.model.products.diffraction import (
+    AREA_PER_CHARGE,
     CALIBRATION,
     CORRECTED,
     FACTORS,
@@ -22,6 +23,7 @@ from operando.model.products.diffraction import (
     PHASE_SHARES,
     REFINED,
     RESPONSE,
+    STRAIN_ELLIPSE,
     SUBTRACTED,
 )
 from operando.model.products.electrochemistry import CONDUCTIVITY, CURVE, CYCLES, DERIVATIVES, PROTOCOL, RESISTANCES
@@ -553,6 +555,36 @@ def factors() -> xr.Dataset:
         amount=1e4 * np.stack([share, 1.0 - share], axis=1),
         deviance=1.02,
     )
+
+
+def area_per_charge() -> xr.Dataset:
+    """In gives what InLi takes; the electrolyte does nothing."""
+    slope = np.array([[-2.0e5, -1.9e5], [2.6e5, 2.3e5], [np.nan, np.nan]])[: len(CELLS)]
+    return make(
+        AREA_PER_CHARGE,
+        coords={
+            "phase": ("phase", np.array(list(CELLS)), "text"),
+            "way": ("way", np.array(["charge", "discharge"]), "text"),
+        },
+        slope=slope,
+        slope_std=np.abs(slope) * 0.05,
+        inactive=1.0 - slope[:, 1] / slope[:, 0],
+        inactive_std=np.full(len(CELLS), 0.07),
+        spectra=np.full((len(CELLS), 2), 9.0),
+    )
+
+
+def strain_ellipse() -> xr.Dataset:
+    """InLi is pressed along 60°, more and more."""
+    count, seen = spectrum_hours().size, np.array([name == "InLi" for name in CELLS])
+    grown = np.where(seen, np.linspace(0.0, 4e-4, count)[:, None], np.nan)
+    return make(
+        STRAIN_ELLIPSE,
+        coords={"spectrum": np.arange(count), "phase": ("phase", np.array(list(CELLS)), "text")},
+        mean=-grown / 2, mean_std=np.full(grown.shape, 3e-5), differential=grown,
+        differential_std=np.full(grown.shape, 5e-5), axis=np.where(seen, 60.0, np.nan) + 0.0 * grown,
+        chi_squared=np.ones(grown.shape),
+    )  # fmt: skip
 
 
 def subtracted(hour: float, index: int) -> xr.Dataset:
