@@ -93,7 +93,7 @@ def comparable(phases: Sequence[Measured], materials: Sequence[Material], params
 
 def doubts(lines: Comparable) -> list[str]:
     """Sentences on what does not go with one response of all lines."""
-    return [*_departure(lines), *_different_ways(lines)]
+    return _departure(lines) or _different_ways(lines)
 
 
 def _departure(lines: Comparable) -> list[str]:

@@ -30,7 +30,7 @@ _POINTS = 60
 _NOTHING_GIVEN = ResponseParameters()
 
 
-@step(version=1)
+@step(version=2)
 def response(
     lines: Series[Lines],
     calibration: Calibration,
