@@ -9,8 +9,8 @@ Each realisation draws new lattices, amounts and Poisson counts of In and InLi. 
 under 1e-4 and under a fifth of the interval, the coverage of the 95 % interval is not rejected by a binomial test at
 1 %, and the summed areas of each phase are within 3 %. With ``paper`` the spectra are those of the preset: In and InLi
 among the hundreds of lines of the electrolyte, fitted one by one and refined together. With ``shares`` the volume
-shares of In and InLi and the response of beam, cell and detector are compared with the truth, nothing of them given; ``texture`` does
-so with made-up lines of log-normal texture.
+shares of In and InLi and the response of beam, cell and detector are compared with the truth, nothing of them given;
+``texture`` does so with made-up lines of log-normal texture.
 """
 
 import sys
