@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f as f_law
+from scipy.special import fdtrc
 
 from operando.diffraction.fluorescence import elements_of
 from operando.diffraction.intensities import CLEAR, Explained, explain, smooth_terms, terms_affordable
@@ -135,7 +135,7 @@ def _different_ways(lines: Comparable) -> list[str]:
 def _probability(fit: Explained, part: slice) -> float:
     """That chance alone makes these coefficients so large (F test)."""
     value, covariance = fit.coefficients[part], fit.covariance[part, part]
-    return float(f_law.sf(value @ np.linalg.solve(covariance, value) / len(value), len(value), fit.freedom))
+    return float(fdtrc(len(value), fit.freedom, value @ np.linalg.solve(covariance, value) / len(value)))
 
 
 def assumptions(lines: Comparable | None, fit: Explained | None) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 import xarray as xr
-from scipy.stats import t as t_law
+from scipy.special import stdtrit
 
 from operando.diffraction.comparable import Comparable, assumptions, comparable, doubts
 from operando.diffraction.geometry import energy_times_d
@@ -114,7 +114,7 @@ def _curves(table: Comparable | None, fit: Explained | None) -> tuple[np.ndarray
     terms, given = table.smooth(grid, len(fit.coefficients) - count), table.given(grid)
     value = given + terms @ fit.coefficients[count:]
     variance = np.einsum("gi,ij,gj->g", terms, fit.covariance[count:, count:], terms)
-    half = t_law.ppf(0.975, fit.freedom) * np.sqrt(variance)
+    half = stdtrit(fit.freedom, 0.975) * np.sqrt(variance)
     return grid, np.exp([value, value - half, value + half, given])
 
 

@@ -56,12 +56,14 @@ class Setting:
 class Cut:
     """How a step may be cut along its products' ``slab`` dimension.
 
-    ``halo`` rows are added on both sides of the input; ``working_bytes`` is the memory that the step needs
-    per element of its largest slab (input or output), all copies counted.
+    ``halo`` rows are added on both sides of the input. Memory counts in elements of a row: columns times columns,
+    or times frames where there are more of them. ``working_bytes`` is what the step needs for each element of each
+    row, all copies and the steps fused into it counted; ``fixed_bytes`` what it needs however few the rows.
     """
 
     halo: int = 0
     working_bytes: float = 16.0
+    fixed_bytes: float = 0.0
 
 
 @dataclass(frozen=True)

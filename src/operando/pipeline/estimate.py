@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operando.model.errors import OperandoError
 from operando.pipeline import raw
 from operando.pipeline.events import Options, Report
-from operando.pipeline.executor import available_memory_bytes
+from operando.pipeline.memory import granted
 
 TRUST_BYTES = 2 * 4 / 4**3
 """Bytes a voxel of the trust map: two float32 variables at quarter resolution."""
@@ -31,4 +31,4 @@ def needed(found: raw.RawFiles, report: Report, options: Options, *, integers: b
         except OperandoError:
             continue
         total += sizes["row"] * sizes["column"] ** 2 * ((2 if integers else 4) * 8 / 7 + TRUST_BYTES)
-    return Need(int(total), options.memory_bytes or available_memory_bytes() // 2)
+    return Need(int(total), granted(options.memory_bytes))

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from operando.model.errors import OperandoError
-from operando.pipeline import arrays, codec, digest, settings, storage
+from operando.model.step import Cut
+from operando.pipeline import arrays, codec, digest, memory, settings, storage
 from operando.pipeline.cluster import WorkerLostError
 from operando.pipeline.events import Event, Listener, Options, Report
-from operando.pipeline.executor import Executor, available_memory_bytes, open_executor
+from operando.pipeline.executor import Executor, open_executor
 from operando.pipeline.folder import ResultsFolder
 from operando.pipeline.graph import plan
 from operando.pipeline.index import Entry, Index
@@ -39,6 +40,7 @@ class Coordinator:
 
         settings.check_step_names(project, known_steps())
         self.index, self.options, self.tell = index, options, tell
+        self.granted = memory.granted(options.memory_bytes)
         self.volume_type = project.configuration.results.volume_type
         self.folder = ResultsFolder(index.path.parent.absolute(), integers=self.volume_type == "uint16")
         self.plan = plan(known_steps(), {frame.product for frame in raw.frames})
@@ -53,20 +55,29 @@ class Coordinator:
         self._slabs: dict[tuple[str, str], Slabs] = {}
         self._pushed = 0
 
-    def settle(self, open_: Callable[[], AbstractContextManager[Executor]]) -> Report:
-        """Settle every node; ``open_`` gives the executor's context, entered only if there is work."""
+    def settle(self, open_: Callable[[int | None], AbstractContextManager[Executor]]) -> Report:
+        """Settle every node; ``open_`` gives the executor of so many workers, entered only if there is work."""
         for node in list(self.nodes):
             self._consider(node)
         self.tell(Event("planned", text=str(sum(node.step.stored for node in self.nodes) - self.report.reused)))
         if not self._ready or self.options.dry_run:
             return self.report
-        with open_() as executor:
+        least = memory.least_bytes(self.nodes.raw, self._cuts())
+        with open_(self._workers(least)) as executor:
+            self.report.incidents += memory.too_little(self.granted, executor.slots, least)
             while self._ready or self._running:
                 self._fill(executor)
                 for future in executor.wait(list(self._running)):
                     self._collect(future)
             self.report.incidents += executor.incidents()
         return self.report
+
+    def _cuts(self) -> list[Cut]:
+        return [step.cut for name, step in self.plan.steps.items() if name in self._wanted and step.cut]
+
+    def _workers(self, least: float) -> int | None:
+        """Workers as asked for, else as many as the memory feeds."""
+        return memory.workers_for(self.granted, least) if self.options.workers is None else self.options.workers
 
     def _wanted_steps(self) -> frozenset[str]:
         if not self.options.only:
@@ -139,13 +150,12 @@ class Coordinator:
 
     def _first_task(self, node: Node, executor: Executor) -> Task:
         assert node.entry is not None
-        memory = self.options.memory_bytes or available_memory_bytes() // 2
         return Task(
             step=node.step.name,
             digest=node.entry.digest,
             arguments=node.arguments or {},
             targets=tuple(self.folder.target(output, node.entry) for output in node.step.outputs),
-            memory_bytes=memory // executor.slots,
+            memory_bytes=memory.share(self.granted, executor.slots),
         )
 
     def _collect(self, future: Any) -> None:
@@ -235,7 +245,7 @@ def _sentence(node: Node, error: BaseException, path: str | None) -> str:
 def settle(project: settings.Project, raw: RawFiles, index: Index, options: Options, tell: Listener) -> Coordinator:
     """Run everything of a project; the coordinator returned knows what was done and where it is."""
     coordinator = Coordinator(project, raw, index, options, tell)
-    coordinator.settle(lambda: open_executor(options.workers, options.scheduler, options.patience_s))
+    coordinator.settle(lambda workers: open_executor(workers, options.scheduler, options.patience_s))
     if not (options.dry_run or options.only or coordinator.report.failures):
         coordinator.folder.sweep(index.entries.values())
     return coordinator

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from operando.model.contract import Contract
-from operando.model.step import Step
-from operando.pipeline import arrays, codec, digest, raw
+from operando.model.step import Cut, Step
+from operando.pipeline import arrays, codec, digest, memory, raw
 from operando.pipeline.expression import Fused, Many, Raw, Source, Stored, call, evaluate, rows_of, slab_dim
 from operando.pipeline.steps import known_steps
 
@@ -150,8 +150,8 @@ def _decide_layout(task: Task, step: Step[Any, Any]) -> arrays.Layout:
     rows = max(rows_of(source) for source in sources)
     if step.cut is None:
         return arrays.Layout(rows, -(-rows // arrays.ALIGNMENT) * arrays.ALIGNMENT, "z", None)
-    needed = max(_bytes_per_row(source, step) for source in sources)
-    fitting = int(task.memory_bytes / max(needed, 1.0)) - 2 * step.cut.halo
+    elements = max(_elements_per_row(source) for source in sources)
+    fitting = min(memory.rows_for(cut, elements, task.memory_bytes) for cut in _cuts(step, sources))
     slab_rows = max(1, min(fitting, 128, rows) // arrays.ALIGNMENT) * arrays.ALIGNMENT
     value_range = task.value_range
     if value_range is None and any(target.integers for target in task.targets):
@@ -159,31 +159,23 @@ def _decide_layout(task: Task, step: Step[Any, Any]) -> arrays.Layout:
     return arrays.Layout(rows, slab_rows, "z", value_range)
 
 
-def _bytes_per_row(source: Source, step: Step[Any, Any]) -> float:
-    """Working memory a row of this input needs, the steps fused into it included."""
-    own = step.cut.working_bytes if step.cut else 0.0
-    if isinstance(source, Fused):
-        inner = known_steps()[source.step]
-        parts = [value for _, value in source.arguments if isinstance(value, Raw | Stored | Fused)]
-        return max(
-            [_bytes_per_row(part, inner) for part in parts]
-            + [own * elements for part in parts for elements in [_elements_per_row(part)]],
-            default=0.0,
-        )
-    return own * _elements_per_row(source)
+def _cuts(step: Step[Any, Any], sources: Iterable[Source]) -> list[Cut]:
+    """What a step needs, and what the steps fused into it need."""
+    fused = [source for source in sources if isinstance(source, Fused)]
+    inner = [cut for source in fused for cut in _cuts(known_steps()[source.step], _parts(source))]
+    return [*inner, step.cut] if step.cut else inner
+
+
+def _parts(source: Fused) -> list[Source]:
+    return [value for _, value in source.arguments if isinstance(value, Raw | Stored | Fused)]
 
 
 def _elements_per_row(source: Source) -> float:
     if isinstance(source, Fused):
-        return max(
-            (_elements_per_row(v) for _, v in source.arguments if isinstance(v, Raw | Stored | Fused)), default=0
-        )
+        return max(map(_elements_per_row, _parts(source)), default=0.0)
     product = evaluate(source)
     dim = slab_dim(product) if isinstance(product, xr.Dataset) else None
-    if dim is None:
-        return 0.0
-    biggest = max(product.data_vars.values(), key=lambda variable: variable.size)
-    return biggest.size / product.sizes[dim]
+    return memory.row_elements(product, dim) if dim else 0.0
 
 
 def _guess_range(task: Task, step: Step[Any, Any], rows: int) -> tuple[float, float]:

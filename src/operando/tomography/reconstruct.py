@@ -43,7 +43,7 @@ class ReconstructParameters(Parameters):
     noise_map: bool = Field(default=True, description="estimate the noise from odd against even projections")
 
 
-@step(version=2, cut=Cut(working_bytes=40))
+@step(version=2, cut=Cut(working_bytes=24, fixed_bytes=250))
 def reconstruct(
     sinograms: Sinograms,
     centres: Own[Centres],
