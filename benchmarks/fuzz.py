@@ -8,6 +8,7 @@ gigabyte. A crash is any exception that is no ``OperandoError``, or the end of t
 
 import argparse
 import contextlib
+import faulthandler
 import importlib.util
 import json
 import os
@@ -55,6 +56,7 @@ class Findings:
         self.count += 1
         started = time.process_time()
         signal.setitimer(signal.ITIMER_REAL, HANG_S)
+        faulthandler.dump_traceback_later(2 * HANG_S, exit=True)  # a library that never comes back hears no signal
         try:
             read()
         except OperandoError:
@@ -66,6 +68,7 @@ class Findings:
                 self.examples[kind] = example().hex()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            faulthandler.cancel_dump_traceback_later()
         taken = time.process_time() - started
         if taken > self.slowest_s:
             self.slowest_s, self.examples["slowest"] = taken, example().hex()
@@ -233,6 +236,10 @@ def _outcome(folder: Path, name: str, count: int, status: int) -> dict[str, Any]
     if found["count"] < count:
         said = (folder / f"{name}.err").read_text(errors="replace").strip().splitlines()
         found["crashes"][f"the process ended with {status}: {said[-1] if said else ''}"] = 1
+        inputs = [path.with_suffix(ending) for ending in (".raw", ".raw.h5")]
+        found["examples"] = found.get("examples", {}) | {
+            "the last input": one.read_bytes().hex() for one in inputs if one.exists()
+        }
     return found
 
 

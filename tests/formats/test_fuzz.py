@@ -1,10 +1,14 @@
 """A seeded share of ``make fuzz``: spoilt files end in a sentence, at once and without swallowing the memory."""
 
+import base64
 import contextlib
 import random
 import resource
 import shutil
+import subprocess
+import sys
 import time
+import zlib
 from pathlib import Path
 
 import format_files
@@ -21,6 +25,12 @@ KNOWN = {known.name: known for known in formats()}
 COLUMNS = {"time_s": "t", "voltage_V": "Ewe", "current_mA": "I"}
 OPTIONS = ReadOptions(require_time=False, time_zone="UTC", columns=COLUMNS)
 INPUTS = 120
+ENDLESS = (
+    b"c-rgqaB<`1lHy_j0S*oZ76t(ZWbhvf9&n=aVe$!3nh{EOK<O1sFmXn(oCH){5NbZUx{x4OSCDF$>7(+a@}u&j@}u&!kVgPmI"
+    b"c~rLp*a{v!AJxiu8sj9Is(dvwE|8sp{h$sEJ;MJ?>#8Amyv-LViqHeZvmm1Ap+232~-6EY)~4PI5V)N0n#a`AP-fez#z`SAY"
+    b"Knw&jFTaVq#*1q<2Wm1ZW*J=|5mZbzufw<0073-v!iSg5^U6W=c&20Lti>X8"
+)
+"""An HDF5 file that the fuzzing found, packed: the library walks through its groups for ever."""
 HDF5 = ("nxtomo", "data_exchange", "nexus_spectra", "hdf5_volume")
 
 
@@ -94,3 +104,19 @@ def test_an_image_key_that_is_no_number_marks_no_projection(tmp_path: Path) -> N
     found = KNOWN["nxtomo"].read(path, OPTIONS)
     assert found["image_key"].values.tolist() == [2, 1, 0, 3, 3, 0, 0, 0]
     assert "2 frames are alignment or invalid by image_key; not used." in found.attrs["warnings"]
+
+
+def test_a_file_in_which_the_library_walks_in_circles_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "circles.h5"
+    path.write_bytes(zlib.decompress(base64.b85decode(ENDLESS)))
+    # In a process of its own: nothing in this one could stop a loop inside the library.
+    read_it = (
+        "from operando.formats import hdf5_volume; from pathlib import Path; import sys\n"
+        "from operando.model.reading import ReadOptions\n"
+        "hdf5_volume.read(Path(sys.argv[1]), ReadOptions(require_time=False, time_zone='UTC'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", read_it, path], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "BrokenFileError" in done.stderr.splitlines()[-1]
+    assert "copy it again" in done.stderr

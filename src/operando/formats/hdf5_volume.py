@@ -65,17 +65,11 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
 
 def _volume(file: Any) -> Any:
     """The array at a known place, else the only one in three dimensions, else ``None``."""
-    found: list[Any] = []
-
-    def visit(name: str, item: Any) -> None:
-        if _is_volume(item):
-            found.append(item)
-
     for place in _PLACES:
         dataset = _hdf5.first(file, place)
         if dataset is not None and _is_volume(dataset):
             return dataset
-    file.visititems(visit)
+    found = [dataset for dataset in _hdf5.datasets(file) if _is_volume(dataset)]
     return found[0] if len(found) == 1 else None
 
 
