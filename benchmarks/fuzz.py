@@ -236,10 +236,8 @@ def _outcome(folder: Path, name: str, count: int, status: int) -> dict[str, Any]
     if found["count"] < count:
         said = (folder / f"{name}.err").read_text(errors="replace").strip().splitlines()
         found["crashes"][f"the process ended with {status}: {said[-1] if said else ''}"] = 1
-        inputs = [path.with_suffix(ending) for ending in (".raw", ".raw.h5")]
-        found["examples"] = found.get("examples", {}) | {
-            "the last input": one.read_bytes().hex() for one in inputs if one.exists()
-        }
+        last = next((one for one in (path.with_suffix(".raw"), path.with_suffix(".raw.h5")) if one.exists()), None)
+        found.setdefault("examples", {})["the last input"] = last.read_bytes().hex() if last else ""
     return found
 
 
