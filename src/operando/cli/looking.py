@@ -93,7 +93,7 @@ def report(folder: Path, as_json: bool, quiet: bool, verbose: int) -> None:
 @click.option("--scan", type=int, default=None, help="Only this scan (tiff, hdf5, mesh).")
 @shared.common_options
 def export(format_name: str, folder: Path, scan: int | None, as_json: bool, quiet: bool, verbose: int) -> None:
-    """Write results in exchange formats: nexus, tables, tiff, hdf5, mesh."""
+    """Write results in exchange formats: nexus, tables, tiff, hdf5, mesh (surfaces, and what changed on them)."""
     from operando.pipeline import exchange
 
     shared.set_up(quiet, verbose)

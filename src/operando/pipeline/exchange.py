@@ -9,6 +9,8 @@ from operando.model.errors import ConfigurationError
 from operando.pipeline import export, nexus, publish
 from operando.pipeline.store import Results
 
+ENDS = ("from_scan", "to_scan")
+
 
 def write(folder: Path, format_name: str, scan: int | None = None) -> list[Path]:
     """Write one format (nexus, tables, tiff, hdf5, mesh) below ``folder/results``; returns the files."""
@@ -34,8 +36,7 @@ def _hdf5(results: Results, scan: int | None) -> Iterator[Path]:
 
 def _volumes(results: Results, scan: int | None, ending: str) -> Iterator[Path]:
     for number, volume in _chosen(results, "volume", scan):
-        name = Path(results.keys("scan")[number]).stem
-        yield export.write_volume(volume["mu"], results.path / "export" / f"{name}{ending}")
+        yield export.write_volume(volume["mu"], _place(results, f"{_stem(results, number)}{ending}"))
 
 
 def _chosen(results: Results, product: str, scan: int | None) -> Iterator[tuple[int, xr.Dataset]]:
@@ -55,12 +56,36 @@ def _mesh(results: Results, scan: int | None) -> Iterator[Path]:
 
     for number, interface in _chosen(results, "interface", scan):
         corners, faces = mesh.surface_mesh(interface)
-        stem = results.path / "export" / f"{Path(results.keys('scan')[number]).stem}.interface"
-        stem.parent.mkdir(exist_ok=True)
         for ending, write_mesh in ((".stl", mesh.write_stl), (".ply", mesh.write_ply)):
-            path = stem.with_name(stem.name + ending)
+            path = _place(results, f"{_stem(results, number)}.interface{ending}")
             write_mesh(path, corners, faces)
             yield path
+    yield from _change_meshes(results, scan)
+
+
+def _change_meshes(results: Results, scan: int | None) -> Iterator[Path]:
+    """The later surface of every pair of scans (of those that end with ``scan``), coloured by gain and loss."""
+    from operando.morphology import mesh
+
+    pairs = results.product("pairs")
+    for first, last in [] if pairs is None else zip(*(pairs[name].values for name in ENDS), strict=True):
+        if scan not in (None, last):
+            continue
+        before, after = (results.product("interface", int(number)) for number in (first, last))
+        if before is not None and after is not None:
+            path = _place(results, f"{_stem(results, int(first))}-{_stem(results, int(last))}.change.ply")
+            mesh.write_change(path, before, after)
+            yield path
+
+
+def _stem(results: Results, scan: int) -> str:
+    return Path(results.keys("scan")[scan]).stem
+
+
+def _place(results: Results, name: str) -> Path:
+    path = results.path / "export" / name
+    path.parent.mkdir(exist_ok=True)
+    return path
 
 
 _WRITERS: dict[str, Callable[[Results, int | None], Iterator[Path]]] = {

@@ -1,0 +1,44 @@
+"""Memory granted and memory taken."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operando.model.step import Cut
+from operando.pipeline import memory
+
+CUT = Cut(working_bytes=24, fixed_bytes=250)
+FULL_SIZE = 2016.0**2
+
+
+@given(
+    st.integers(10**8, 10**11),
+    st.floats(1e4, 1e7),
+    st.floats(1, 100),
+    st.floats(0, 500),
+    st.integers(0, 40),
+)
+def test_the_rows_of_a_slab_fit_and_one_more_does_not(
+    granted: int, elements: float, working: float, fixed: float, halo: int
+) -> None:
+    cut = Cut(halo, working, fixed)
+    rows = memory.rows_for(cut, elements, granted)
+    if rows + 2 * halo > 0:
+        assert memory.bytes_for(cut, elements, rows) <= granted * (1 + 1e-9)
+        assert memory.bytes_for(cut, elements, rows + 1) >= granted * (1 - 1e-9)
+
+
+def test_too_little_memory_for_two_workers_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operando.pipeline.memory.default_workers", lambda: 2)
+    least = memory.bytes_for(CUT, FULL_SIZE, memory.LEAST_ROWS)
+    assert [memory.workers_for(int(gigabytes * 1e9), least) for gigabytes in (0.5, 2.3, 4.6, 64)] == [1, 1, 2, 2]
+
+
+def test_who_asks_for_more_workers_than_memory_feeds_is_told() -> None:
+    least = memory.bytes_for(CUT, FULL_SIZE, memory.LEAST_ROWS)
+    (sentence,) = memory.too_little(2_000_000_000, 2, least)
+    assert sentence == (
+        "2 workers take 4.2 GB for the lowest slabs of the largest scan, more than the 2 GB granted; "
+        "give fewer --workers or more --memory"
+    )
+    assert memory.too_little(8_000_000_000, 2, least) == []
