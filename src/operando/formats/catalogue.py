@@ -85,6 +85,17 @@ def _quietly(read: Reader | None) -> Reader | None:
     return quiet
 
 
+def is_hdf5(path: Path) -> bool:
+    """Whether a file begins as HDF5 does; not if it can't be read."""
+    from operando.formats._hdf5 import SIGNATURE
+
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SIGNATURE)) == SIGNATURE
+    except OSError:
+        return False
+
+
 def identify(path: Path | str) -> Format:
     """The format of a raw file or folder.
 

@@ -17,7 +17,7 @@ from operando.model.configuration import Configuration
 from operando.model.contract import Frame
 from operando.model.errors import BrokenFileError, ConfigurationError, OperandoError
 from operando.model.reading import ReadOptions
-from operando.pipeline import digest
+from operando.pipeline import digest, trial
 
 Times = tuple[str, str]
 
@@ -99,8 +99,12 @@ def find(
     frames: list[RawFrame] = []
     failures: list[Failure] = []
     for product, names, options, times in _sections(folder, configuration):
-        for file, path in _expand(folder, names, product, accept):
+        files = _expand(folder, names, product, accept)
+        damaged = _damaged(files, options, memory)
+        for file, path in files:
             try:
+                if file in damaged:
+                    raise damaged[file]
                 found = _frames_of(product, file, path, options, _times_of(times, file), memory)
             except OperandoError as error:
                 failures.append(Failure(product, file, str(error).replace(str(path), file)))
@@ -224,6 +228,25 @@ def _frames_of(
     if product == "record" and "impedance" in made:
         frames.append(RawFrame("impedance", file, path, 0, 0, identity, options, times))
     return frames
+
+
+def _damaged(
+    files: list[tuple[str, Path]], options: ReadOptions, memory: dict[str, dict[str, Any]]
+) -> dict[str, BrokenFileError]:
+    """HDF5 files never seen before that would take this process down with them."""
+    lenient = replace(options, require_time=False)
+    unknown = [(file, path) for file, path in files if catalogue.is_hdf5(path) and digest.of_file(path) not in memory]
+
+    def look_at(path: Path) -> trial.Look:
+        return lambda: catalogue.identify(path).read(path, lenient)
+
+    befallen = trial.fates([look_at(path) for _, path in unknown])
+    return {
+        unknown[number][0]: BrokenFileError(
+            unknown[number][0], f"the HDF5 file is damaged ({befell})", "copy it again or leave it out"
+        )
+        for number, befell in befallen.items()
+    }
 
 
 def _look_into(file: str, path: Path, options: ReadOptions) -> dict[str, Any]:

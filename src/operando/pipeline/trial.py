@@ -1,0 +1,61 @@
+"""First looks in a process of its own: a damaged HDF5 file can crash the library, or keep it for ever."""
+
+import contextlib
+import faulthandler
+import os
+import select
+import signal
+from collections.abc import Callable, Sequence
+
+PATIENCE_S = 60.0
+"""So long a file may take to be opened and its headers read, from a slow disk too."""
+Look = Callable[[], object]
+
+
+def fates(looks: Sequence[Look]) -> dict[int, str]:
+    """Do all ``looks`` in a forked process; what befell it in which of them. Errors of their own do not count.
+
+    Where a system can't fork nothing is tried.
+    """
+    found: dict[int, str] = {}
+    begin = 0
+    while hasattr(os, "fork") and begin < len(looks):
+        end, befell = _try(looks[begin:])
+        if befell:
+            found[begin + end] = befell
+        begin += end + 1
+    return found
+
+
+def _try(looks: Sequence[Look]) -> tuple[int, str | None]:
+    """How many came to an end, and what befell the next one."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            _do(looks, writer)
+        finally:  # whatever happens, this process must not go on as a second coordinator
+            os._exit(0)
+    os.close(writer)
+    done, silent = 0, False
+    with open(reader, "rb", buffering=0) as told:
+        while not silent:
+            silent = not select.select([told], [], [], PATIENCE_S)[0]
+            news = b"" if silent else told.read(4096)
+            done += len(news)
+            if not silent and not news:
+                break
+    if silent:
+        os.kill(child, signal.SIGKILL)
+    crashed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) < 0
+    if silent:
+        return done, f"the HDF5 library has not come to its end within {PATIENCE_S:g} s"
+    return done, "the HDF5 library crashes on it" if crashed else None
+
+
+def _do(looks: Sequence[Look], writer: int) -> None:
+    faulthandler.disable()
+    for look in looks:
+        with contextlib.suppress(Exception):  # it is told when the file is read in earnest
+            look()
+        os.write(writer, b".")
