@@ -4,11 +4,13 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from operando.pipeline import experiment, trial
+from operando.pipeline import experiment, raw, settings, trial
 from operando.pipeline.events import Options
 
 DAMAGED = Path(__file__).parent.parent / "formats" / "damaged"
@@ -55,6 +57,28 @@ def test_a_file_on_which_the_library_crashes_is_named_and_the_others_are_run(tin
     assert {frame for step, frame in done.report.computed if step == "centre"} == {
         f"raw/tomo/scan_{number:04d}.nxs" for number in (0, 1, 3)
     }
+
+
+def test_a_damaged_file_is_tried_once_and_remembered(
+    tiny_raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, tried = tmp_path / "tiny", list[int]()
+    shutil.copytree(tiny_raw, folder)
+    shutil.copy(DAMAGED / "nexus_spectra_crash.h5", folder / "raw/tomo/scan_0002.nxs")
+    fates = trial.fates
+
+    def counted(looks: Sequence[trial.Look]) -> dict[int, str]:
+        tried.append(len(looks))
+        return fates(looks)
+
+    monkeypatch.setattr(trial, "fates", counted)
+    memory: dict[str, dict[str, Any]] = {}
+    configuration = settings.open_project(folder).configuration
+    first, again = (raw.find(folder, configuration, memory) for _ in range(2))
+    assert [failure.text for failure in first.failures] == [failure.text for failure in again.failures]
+    assert "the HDF5 library crashes on it" in again.failures[0].text
+    assert tried[0] == 4
+    assert sum(tried) == 4
 
 
 def test_what_befell_one_look_is_told_of_that_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from operando.formats._hdf5 import SIGNATURE
 from operando.model.configuration import Configuration, Watch
 from operando.model.errors import ConfigurationError
 from operando.pipeline import quality, raw, watch
@@ -76,7 +77,7 @@ def test_whole_files_wait_for_a_writer_only_so_long(folder: Path, monkeypatch: p
     growing = folder / "tomo" / "a.nxs"
     arrivals = watch.Arrivals(folder)
     for size in range(3):
-        growing.write_bytes(watch.HDF5_MARK + b"x" * size)
+        growing.write_bytes(SIGNATURE + b"x" * size)
         arrivals.look(CONFIGURATION)
     time.sleep(0.06)
     assert set(arrivals.take() or ()) == {spectrum}
@@ -124,7 +125,7 @@ def test_a_scan_that_is_still_written_stays_out_of_the_run_and_a_growing_table_d
     spectrum = write_spectrum(folder / "edd" / "a.med")
     arrivals = watch.Arrivals(folder)
     for size in range(3):
-        growing.write_bytes(watch.HDF5_MARK + b"x" * size)
+        growing.write_bytes(SIGNATURE + b"x" * size)
         spectrum.write_text("VERSION: 3.1\n" * (size + 1))
         arrivals.look(CONFIGURATION)
     assert [arrivals.accepts(path) for path in (scan, growing, spectrum)] == [True, False, True]

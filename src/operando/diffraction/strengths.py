@@ -76,8 +76,8 @@ def _from_atoms(material: Material, keys: Sequence[tuple[int, ...]]) -> tuple[np
     shortest = 0.3
     found = {line.hkl: line for line in structure_lines(material, shortest)}
     sound = material.intensities == "atoms" and material.status == "sound"
-    d = np.array([found[key].d for key in keys])  # type: ignore[index]
-    return d, np.array([found[key].intensity if sound else np.nan for key in keys])  # type: ignore[index]
+    lines = [found[(h, k, l)] for h, k, l in keys]
+    return np.array([line.d for line in lines]), np.array([line.intensity if sound else np.nan for line in lines])
 
 
 def _tied(areas: np.ndarray, intensity: np.ndarray, d: np.ndarray) -> np.ndarray:

@@ -86,14 +86,11 @@ def _quietly(read: Reader | None) -> Reader | None:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file begins as HDF5 does; not if it can't be read."""
+    """Whether a file begins as HDF5 does; raises ``OSError`` for one that can't be read."""
     from operando.formats._hdf5 import SIGNATURE
 
-    try:
-        with path.open("rb") as file:
-            return file.read(len(SIGNATURE)) == SIGNATURE
-    except OSError:
-        return False
+    with path.open("rb") as file:
+        return file.read(len(SIGNATURE)) == SIGNATURE
 
 
 def identify(path: Path | str) -> Format:

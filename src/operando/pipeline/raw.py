@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +100,9 @@ def find(
     failures: list[Failure] = []
     for product, names, options, times in _sections(folder, configuration):
         files = _expand(folder, names, product, accept)
-        damaged = _damaged(files, options, memory)
+        _try_out(files, options, memory)
         for file, path in files:
             try:
-                if file in damaged:
-                    raise damaged[file]
                 found = _frames_of(product, file, path, options, _times_of(times, file), memory)
             except OperandoError as error:
                 failures.append(Failure(product, file, str(error).replace(str(path), file)))
@@ -217,6 +215,8 @@ def _frames_of(
     about = memory.get(identity)
     if about is None:
         about = memory[identity] = _look_into(file, path, options)
+    if "damaged" in about:
+        raise BrokenFileError(file, f"the HDF5 file is damaged ({about['damaged']})", "copy it again or leave it out")
     made = about["products"]
     if product == "spectrum" and "pattern" in made:
         product = "pattern"
@@ -230,23 +230,25 @@ def _frames_of(
     return frames
 
 
-def _damaged(
-    files: list[tuple[str, Path]], options: ReadOptions, memory: dict[str, dict[str, Any]]
-) -> dict[str, BrokenFileError]:
-    """HDF5 files never seen before that would take this process down with them."""
+def _try_out(files: list[tuple[str, Path]], options: ReadOptions, memory: dict[str, dict[str, Any]]) -> None:
+    """Look at HDF5 files never seen before where no harm is done; ``memory`` remembers those that do some."""
+    unknown = [(path, identity) for path, identity in map(_identified, files) if identity and identity not in memory]
     lenient = replace(options, require_time=False)
-    unknown = [(file, path) for file, path in files if catalogue.is_hdf5(path) and digest.of_file(path) not in memory]
+    befallen = trial.fates([partial(_read_once, path, lenient) for path, _ in unknown])
+    memory.update({unknown[number][1]: {"damaged": befell} for number, befell in befallen.items()})
 
-    def look_at(path: Path) -> trial.Look:
-        return lambda: catalogue.identify(path).read(path, lenient)
 
-    befallen = trial.fates([look_at(path) for _, path in unknown])
-    return {
-        unknown[number][0]: BrokenFileError(
-            unknown[number][0], f"the HDF5 file is damaged ({befell})", "copy it again or leave it out"
-        )
-        for number, befell in befallen.items()
-    }
+def _identified(file: tuple[str, Path]) -> tuple[Path, str]:
+    """Path and identity of an HDF5 file; no identity for any other file, or one that is gone by now."""
+    path = file[1]
+    try:
+        return path, digest.of_file(path) if catalogue.is_hdf5(path) else ""
+    except OSError:
+        return path, ""
+
+
+def _read_once(path: Path, options: ReadOptions) -> object:
+    return catalogue.identify(path).read(path, options)
 
 
 def _look_into(file: str, path: Path, options: ReadOptions) -> dict[str, Any]:

@@ -37,20 +37,19 @@ def _try(looks: Sequence[Look]) -> tuple[int, str | None]:
         finally:  # whatever happens, this process must not go on as a second coordinator
             os._exit(0)
     os.close(writer)
-    done, silent = 0, False
+    done = 0
     with open(reader, "rb", buffering=0) as told:
-        while not silent:
-            silent = not select.select([told], [], [], PATIENCE_S)[0]
-            news = b"" if silent else told.read(4096)
-            done += len(news)
-            if not silent and not news:
+        while patient := bool(select.select([told], [], [], PATIENCE_S)[0]):
+            news = told.read(4096)
+            if not news:
                 break
-    if silent:
+            done += len(news)
+    if not patient:
         os.kill(child, signal.SIGKILL)
-    crashed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) < 0
-    if silent:
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if not patient:
         return done, f"the HDF5 library has not come to its end within {PATIENCE_S:g} s"
-    return done, "the HDF5 library crashes on it" if crashed else None
+    return done, "the HDF5 library crashes on it" if status < 0 else None
 
 
 def _do(looks: Sequence[Look], writer: int) -> None:

@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from operando.formats import catalogue
 from operando.model.configuration import Configuration
 from operando.model.errors import OperandoError
 from operando.pipeline import codec, experiment, quality, settings
@@ -39,7 +40,6 @@ MOST_QUICK_LOOKS = 3
 """Scans that may wait for a quick look; of more only the newest are looked at."""
 CHANGING = "still changing"
 NEEDED = ("dask.base", *quality.NEEDED)  # imported before there are two threads: imports that cross break
-HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 LONGEST_PAUSE_S = 60.0
 GIGABYTE = 1e9
 
@@ -190,10 +190,8 @@ def can_be_opened(path: Path) -> bool:
     try:
         if path.is_dir():
             return True
-        with path.open("rb") as file:
-            mark = file.read(len(HDF5_MARK))
-        if mark != HDF5_MARK:
-            return bool(mark)
+        if not catalogue.is_hdf5(path):
+            return path.stat().st_size > 0
         import h5py
 
         with h5py.File(path, "r"):
