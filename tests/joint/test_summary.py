@@ -18,7 +18,7 @@ from operando.joint.spectrum_timeline import spectrum_timeline
 from operando.joint.summary import read, summary, with_warnings
 from operando.materials.catalogue import load
 from operando.materials.reactions import candidates
-from operando.model.products.diffraction import LATTICE, LINES, REFINED
+from operando.model.products.diffraction import LATTICE, LINES, PHASE_SHARES, REFINED
 from operando.model.products.morphology import PHASE_VOLUMES, TRACKS
 from operando.model.products.tomography import CENTRES
 
@@ -175,3 +175,39 @@ def test_lattices_are_those_of_the_series_where_it_has_them():
     found = [one["lattice"] for one in read(summary(**parts, refined=refined))["spectra"]]
     assert [one["InLi"]["a_angstrom"]["value"] for one in found] == [6.80, 6.79, 6.81]
     assert [one["In"]["c_angstrom"]["value"] for one in found] == [4.96, 4.95, 4.95]
+
+
+def phase_shares(values):
+    """Shares of In and InLi of the volume, spectra 0 and 2; the electrolyte has none."""
+    share = np.column_stack([values, 1.0 - np.array(values), np.full(len(values), np.nan)])
+    return filled(
+        PHASE_SHARES,
+        coords={
+            "spectrum": np.array([0, 2]),
+            "phase": ("phase", np.array(["In", "InLi", "Li10SnP2S12"], object)),
+        },
+        attrs={"assumptions": ["No extinction."]},
+        **{
+            f"{kind}_share{end}": share + off
+            for kind in ("volume", "mass")
+            for end, off in (("", 0.0), ("_low", -0.1), ("_high", 0.1))
+        },
+    )
+
+
+def test_shares_of_the_phases_stand_beside_the_lattices(summary_schema):
+    found = read(summary(**everything(False, False, True), phase_shares=phase_shares([0.75, np.nan])))
+    jsonschema.validate(found, summary_schema)
+    first, between, last = found["spectra"]
+    assert set(first["phase_shares"]) == {"In", "InLi"}
+    assert first["phase_shares"]["InLi"]["volume"] == {"value": 0.25, "low": 0.15, "high": 0.35, "unit": "1"}
+    assert "phase_shares" not in between
+    assert last["phase_shares"]["In"] == {"volume": None, "mass": None}
+    assert found["phase_share_assumptions"] == ["No extinction."]
+
+
+def test_nothing_is_said_of_shares_that_are_not_known(summary_schema):
+    found = read(summary(**everything(False, False, True), phase_shares=phase_shares([np.nan, np.nan])))
+    jsonschema.validate(found, summary_schema)
+    assert not any("phase_shares" in spectrum for spectrum in found["spectra"])
+    assert "phase_share_assumptions" not in found

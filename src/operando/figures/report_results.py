@@ -6,12 +6,12 @@ from typing import Any
 
 from operando.figures import catalogue, markup
 from operando.figures.markup import Markup, element
-from operando.figures.numbers import NOT_KNOWN, number_text, quantity_parts, quantity_text, time_text
+from operando.figures.numbers import NOT_KNOWN, number_text, quantity_text, time_text
 from operando.figures.reading import reaction_text
+from operando.figures.report_cells import EMPTY, Summary, quantity_cell
+from operando.figures.report_diffraction import lattices, share_sentences, shares
 from operando.figures.source import Source
 
-Summary = Mapping[str, Any]
-EMPTY = Markup("")
 ROWS_SHOWN = 12
 ONE_STEP = re.compile(r"In the \w+ of cycle")
 
@@ -22,6 +22,7 @@ def short(summary: Summary) -> Markup:
         *_volume_sentences(summary),
         *_track_sentences(summary),
         *_cycle_sentences(summary),
+        *share_sentences(summary),
         *_event_sentence(summary),
     ]
     if not sentences:
@@ -81,14 +82,6 @@ def _event_sentence(summary: Summary) -> list[str]:
     return [f"In the order of their most likely times: {order}."]
 
 
-def quantity_cell(quantity: Summary | None) -> Markup:
-    """A quantity in a table: the interval stands under the value, in the same unit."""
-    if quantity is None:
-        return element("span", NOT_KNOWN, class_="soft")
-    value, interval, unit = quantity_parts(quantity)
-    return markup.joined([element("span", f"{value} {unit}".strip()), element("small", interval)])
-
-
 def measured(summary: Summary) -> Markup:
     """How much of what, and when."""
     rows = [
@@ -107,8 +100,8 @@ def _instrument(name: str, entries: Sequence[Summary], first: str, last: str) ->
 
 
 def results(summary: Summary) -> Markup:
-    """Tables of cycles, scans and lattices."""
-    parts = [_cycles(summary["cycles"]), _scans(summary["scans"]), _lattices(summary["spectra"])]
+    """Tables of cycles, scans, lattices and phase shares."""
+    parts = [_cycles(summary["cycles"]), _scans(summary["scans"]), lattices(summary["spectra"]), shares(summary)]
     return markup.joined(part for part in parts if part)
 
 
@@ -156,28 +149,6 @@ def _first_and_all(columns: Sequence[str], rows: Sequence[Sequence[Any]], what: 
     chosen = [rows[round(i * (len(rows) - 1) / (ROWS_SHOWN - 1))] for i in range(ROWS_SHOWN)]
     note = element("p", f"{ROWS_SHOWN} of {len(rows)} {what}; all of them below.", class_="soft")
     return [note, markup.table(columns, chosen), markup.folded(f"All {len(rows)} {what}", markup.table(columns, rows))]
-
-
-def _lattices(spectra: Sequence[Summary]) -> Markup:
-    rows = []
-    for phase in dict.fromkeys(name for spectrum in spectra for name in spectrum["lattice"]):
-        edges = dict.fromkeys(edge for spectrum in spectra for edge in spectrum["lattice"].get(phase, {}))
-        for edge in edges:
-            known = [(spectrum, spectrum["lattice"].get(phase, {}).get(edge)) for spectrum in spectra]
-            known = [(spectrum, quantity) for spectrum, quantity in known if quantity]
-            if known:
-                (first, start), (last, end) = known[0], known[-1]
-                rows.append((
-                    f"{phase} {edge.split('_')[0]}",
-                    len(known),
-                    quantity_cell(start),
-                    quantity_cell(end),
-                    f"{first['index']} … {last['index']}",
-                ))
-    if not rows:
-        return EMPTY
-    columns = ["Lattice", "Spectra with it", "First", "Last", "From … to spectrum"]
-    return markup.joined([element("h3", "Lattices"), markup.table(columns, rows)])
 
 
 def figures_section(figures: Mapping[str, bytes]) -> Markup:

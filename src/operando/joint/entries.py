@@ -119,13 +119,18 @@ def _tracks(tracks: xr.Dataset | None) -> Entry:
 
 
 def spectra(
-    timeline: xr.Dataset | None, lines: Frames, lattices: Frames, refined: xr.Dataset | None = None
+    timeline: xr.Dataset | None,
+    lines: Frames,
+    lattices: Frames,
+    refined: xr.Dataset | None = None,
+    shares: xr.Dataset | None = None,
 ) -> list[Entry]:
     """One entry a spectrum that has any result; spectra that are only dated count where none has more.
 
     Lattices are those of the series refined at once; a spectrum's own fit stands where the series has none.
     """
     states, together = _by_number(timeline, "spectrum"), _by_number(refined, "spectrum")
+    mixtures = _phase_shares(shares)
     entries = []
     for spectrum in sorted(set(lines) | set(lattices) or set(states)):
         state = states.get(spectrum)
@@ -144,8 +149,36 @@ def spectra(
             "charge_mAh": charge,
             "lines": _lines(lines.get(spectrum)),
             "lattice": _lattice(lattices.get(spectrum), together.get(spectrum)),
+            **mixtures.get(spectrum, {}),
         })  # fmt: skip
     return entries
+
+
+def _phase_shares(shares: xr.Dataset | None) -> dict[int, Entry]:
+    """Shares of volume and mass of the phases that lie together, by spectrum; nothing where none is known at all."""
+    if shares is None:
+        return {}
+    compared = np.flatnonzero(np.isfinite(shares["volume_share"].values).any(axis=0))
+    return {
+        spectrum: {
+            "phase_shares": {
+                str(shares["phase"].values[k]): {
+                    "volume": bounded(row.isel(phase=k), "volume_share", "1"),
+                    "mass": bounded(row.isel(phase=k), "mass_share", "1"),
+                }
+                for k in compared
+            }
+        }
+        for spectrum, row in _by_number(shares, "spectrum").items()
+        if len(compared)
+    }
+
+
+def phase_share_assumptions(shares: xr.Dataset | None) -> Entry:
+    """What the shares of the phases rest on, in sentences; nothing where there are none."""
+    if shares is None or not np.isfinite(shares["volume_share"].values).any():
+        return {}
+    return {"phase_share_assumptions": [str(text) for text in shares.attrs.get("assumptions", ())]}
 
 
 def _lines(lines: xr.Dataset | None) -> list[Entry]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from operando.joint import entries
-from operando.model.products.diffraction import Causes, Lattice, Lines, Refined
+from operando.model.products.diffraction import Causes, Lattice, Lines, PhaseShares, Refined
 from operando.model.products.electrochemistry import Cycles
 from operando.model.products.joint import (
     SUMMARY,
@@ -28,7 +28,7 @@ from operando.model.step import Series, Setting, step
 SCHEMA = 1
 
 
-@step(version=2)
+@step(version=3)
 def summary(
     scan_timeline: ScanTimeline | None = None,
     spectrum_timeline: SpectrumTimeline | None = None,
@@ -39,6 +39,7 @@ def summary(
     lines: Series[Lines] | None = None,
     lattices: Series[Lattice] | None = None,
     refined: Refined | None = None,
+    phase_shares: PhaseShares | None = None,
     cycles: Cycles | None = None,
     balance: Balance | None = None,
     causes: Causes | None = None,
@@ -64,7 +65,9 @@ def summary(
         "operando": version("operando"),
         "title": title or "untitled experiment",
         "scans": scans,
-        "spectra": entries.spectra(spectrum_timeline, entries.by_frame(lines), entries.by_frame(lattices), refined),
+        "spectra": entries.spectra(
+            spectrum_timeline, entries.by_frame(lines), entries.by_frame(lattices), refined, phase_shares
+        ),
         "cycles": entries.cycles(cycles),
         "volume_balance": entries.volume_balance(balance),
         "causes": entries.causes(causes),
@@ -72,6 +75,7 @@ def summary(
         "warnings": [],
     }
     found |= entries.null_test(balance) | entries.conclusion(conclusion)
+    found |= entries.phase_share_assumptions(phase_shares)
     found |= entries.event_order(events) | entries.clock_check(clock_check) | entries.contact(contact)
     return SUMMARY.new(json=np.array(json.dumps(found, allow_nan=False, ensure_ascii=False), object))
 
