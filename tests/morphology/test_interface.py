@@ -9,10 +9,13 @@ import xarray as xr
 from cells import PHASES, VOXEL, Cell, as_volume, starved_rows, with_change
 
 from operando.model.configuration import Track
+from operando.model.products.morphology import LABELS
 from operando.morphology import gap_fit
+from operando.morphology.blocks import grid_of
 from operando.morphology.bore import bore
 from operando.morphology.classify import classify
 from operando.morphology.components import connected
+from operando.morphology.doubtful import void_on_anode
 from operando.morphology.histogram import histogram
 from operando.morphology.interface import InterfaceParameters, interface
 from operando.morphology.levels import levels
@@ -20,6 +23,7 @@ from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.roles import Roles
 from operando.morphology.segment import segment
 from operando.morphology.shadow import crossing
+from operando.morphology.shares import FULL
 from operando.morphology.track import track
 from operando.morphology.triangles import contact, triangle_areas
 
@@ -92,12 +96,39 @@ def test_where_grey_values_stray_an_unseen_gap_is_bounded_and_a_seen_one_is_not_
     given = (parts["labels"], parts["volume"], parts["bore"], parts["levels"], None, parts["labels"], PHASES)
     interface(*given)
     surface = interface(*given, InterfaceParameters(largest_misfit=found[0] / times))
-    (sentence,) = surface.attrs["warnings"]
+    sentence, *doubts = surface.attrs["warnings"]
+    assert bool(doubts) == (gap > 0)
     assert np.isfinite(float(surface["contact_loss"])) == told
     assert ("only bounded" in sentence) == told
     if told:
         assert float(surface["contact_loss_low"]) == 0
         assert float(surface["cavity_volume_high"]) > 0
+
+
+def test_a_void_on_the_anode_that_may_be_a_streak_is_no_lower_bound(seen: dict[str, xr.Dataset]) -> None:
+    given = (seen["labels"], seen["volume"], seen["bore"], seen["levels"], None, seen["labels"], PHASES)
+    surface = interface(*given, InterfaceParameters(largest_misfit=1e-3))
+    counted = phase_volumes(seen["labels"], seen["bore"], seen["levels"], interface=None)
+    doubting = phase_volumes(seen["labels"], seen["bore"], seen["levels"], interface=surface)
+    void, before = doubting.sel(phase="void"), counted.sel(phase="void")
+    assert float(void["volume"]) == float(before["volume"])
+    assert float(before["volume_low"]) > 0.5 * float(before["volume"])
+    assert float(void["volume_low"]) < 0.02 * float(void["volume"])
+    electrolyte = doubting.sel(phase="electrolyte")
+    assert float(electrolyte["volume_high"] - electrolyte["volume"]) > 0.95 * float(void["volume"])
+
+
+def test_a_bubble_does_not_touch_the_anode_and_a_cavity_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    label = np.full((30, 12, 12), 2, np.uint8)
+    label[:10] = 3
+    label[11:14, 2:5, 2:5] = 1  # over a thin layer that the anode's blurred edge makes
+    label[14:19, 3, 3] = 1
+    label[22:26, 6:9, 6:9] = 1
+    volume = as_volume(label.astype(np.float32))
+    labels = LABELS.new(coords=volume.coords, label=label, other=label, share=np.full_like(label, FULL))
+    for size in (1e9, 16 * 144 * 5, 1.0):
+        monkeypatch.setattr("operando.morphology.blocks.BLOCK_BYTES", size)
+        assert void_on_anode(labels, grid_of(labels, "label"), Roles(1, 2, 3)) == 27 + 5
 
 
 def test_upside_down_cell_measures_the_same(seen: dict[str, xr.Dataset]) -> None:

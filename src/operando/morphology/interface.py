@@ -13,6 +13,7 @@ from operando.model.products.morphology import INTERFACE, Bore, Interface, Label
 from operando.model.products.tomography import Volume
 from operando.model.step import First, Own, Setting, step
 from operando.morphology.blocks import Grid, grid_of
+from operando.morphology.doubtful import void_on_anode
 from operando.morphology.gap_fit import GapFit, fit_gap
 from operando.morphology.placement import Placement
 from operando.morphology.rim import SEEN, Opened, opened
@@ -50,7 +51,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=6)
+@step(version=7)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -70,7 +71,8 @@ def interface(
     is that of the height map's triangles without an open gap; faces under an overhang are not seen by it.
     The bounds hold the uncertainty of the point spread and of the void's grey value, and the rim. Where residuals are
     large beside the contrast of void and electrolyte no gap is measured: if none is seen the bounds say what may hide
-    (to ``BOUNDED_TO`` times the limit), else nothing is said. A label image is counted as it is.
+    (to ``BOUNDED_TO`` times the limit), else nothing is said; either way the void that the labels show on the anode is
+    told as doubtful. A label image is counted as it is.
     """
     grid = grid_of(labels, "label")
     roles = Roles.of(phases)
@@ -96,6 +98,8 @@ class _Gaps:
     warnings: list[str]
     told: np.ndarray
     """Columns (y, x) of which gap or contact can be told."""
+    believed: bool = True
+    """Whether a void that the labels show on the anode can't be a streak."""
     unsure: float = 0.0
     """Standard deviation of the fitted gap where there seems to be contact, voxels: it may hide there."""
 
@@ -114,16 +118,17 @@ def _fitted(fit: GapFit, surface: HeightMap, params: InterfaceParameters) -> _Ga
     hidden = 1 - float(told.sum()) / max(float(np.isfinite(surface.height).sum()), 1.0)
     untold = f"before {100 * hidden:.0f} % of the anode's surface too much is unknown to tell a gap from contact"
     if not told.any():
-        return _Gaps(None, (), [untold], told)
+        return _Gaps(None, (), [untold], told, believed=False)
     best = opened(fit.gap)
     strays = f"beside the anode grey values deviate by {fit.misfit:.2g} of what void and electrolyte differ, so that "
     rough = fit.misfit > params.largest_misfit
     if rough and (best.seen.any() or fit.misfit > BOUNDED_TO * params.largest_misfit):
-        return _Gaps(None, (), [strays + "gaps can't be measured"], told)
+        return _Gaps(None, (), [strays + "gaps can't be measured"], told, believed=False)
     closed = smooth_height(fit.gap, 1.0)[~best.everywhere & np.isfinite(fit.gap)]
     unsure = float(np.sqrt(np.nanmean(closed**2))) if closed.size else 0.0
     warnings = [strays + "gaps are only bounded"] * rough + [untold] * (hidden > MOST_UNTOLD)
-    return _Gaps(best, tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark)), warnings, told, unsure)
+    others = tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark))
+    return _Gaps(best, others, warnings, told, not rough, unsure)
 
 
 def _pack(
@@ -146,16 +151,22 @@ def _pack(
         values["cavity_counted"] = counted_gap(labels, roles, surface, gaps.best) * grid.voxel_volume
     else:
         values |= _unknown(("contact_area", "contact_loss", "cavity_volume")) | {"cavity_counted": float("nan")}
+    doubted = 0.0 if gaps.believed else void_on_anode(labels, grid, roles) * grid.voxel_volume
     return INTERFACE.new(
         coords=_coordinates(grid),
-        attrs={"warnings": gaps.warnings},
+        attrs={"warnings": gaps.warnings + _doubt(doubted)},
         height=height.astype(np.float32),
         gap=gap.astype(np.float32),
         cavity=number,
         facing=surface.facing,
         unknown_share=_unknown_share(labels, known),
+        void_doubted=doubted,
         **values,
     )
+
+
+def _doubt(volume: float) -> list[str]:
+    return [f"of the void that is seen {volume:.2g} um3 touch the anode and may be streaks"] if volume > 0 else []
 
 
 def _numbered(mask: np.ndarray) -> np.ndarray:
@@ -261,5 +272,6 @@ def _nothing(grid: Grid, sentence: str) -> Interface:
         facing=0,
         unknown_share=1.0,
         cavity_counted=float("nan"),
+        void_doubted=0.0,
         **_unknown(("contact_area", "contact_loss", "cavity_volume", "roughness")),
     )

@@ -37,7 +37,7 @@ class PhaseVolumesParameters(Parameters):
 _DEFAULTS = PhaseVolumesParameters()
 
 
-@step(version=6)
+@step(version=7)
 def phase_volumes(
     labels: Labels,
     bore: Bore,
@@ -52,7 +52,8 @@ def phase_volumes(
     The void between anode and electrolyte is taken from the interface, where it is fitted; what the labels show of it
     goes to the electrolyte. The 95 % interval holds the uncertainty of the class means (edges move by it), of the
     bore's radius, the noise of the edge voxels, and that of the fitted gap; where gaps can't be measured, one that may
-    be hidden everywhere. Unknown voxels inside the bore are counted apart, as no phase.
+    be hidden everywhere, and that the void seen on the anode may be none. Unknown voxels inside the bore are counted
+    apart, as no phase.
     """
     grid = grid_of(labels, "label")
     place = Placement.of(bore, motions, grid)
@@ -67,7 +68,8 @@ def phase_volumes(
     std = _deviation(sums, levels, bore) * voxel
     centroid = grid.origin + grid.spacing * (sums.moment / np.where(sums.volume > 0, sums.volume, np.nan)[:, None])
     volume = volume + _fitted_gap(interface, phases)
-    below, above = np.hypot(NORMAL_95 * std, _gap_bounds(interface, bore, levels, grid, phases))
+    normal = np.hypot(NORMAL_95 * std, _gap_bounds(interface, bore, levels, grid, phases))
+    below, above = normal + _doubted(interface, phases)
     elsewhere = (first - own) * voxel
     untrusted = float(sums.untrusted.sum() * voxel)
     slack = NORMAL_95 * voxel * np.sqrt(max(float(sums.untrusted.sum()), 0.0))
@@ -151,6 +153,14 @@ def _gap_bounds(
         less, more = 0.0, hidden * Inside.of(bore, grid).area(grid)
     result[:, roles.void - 1] = less, more
     result[:, roles.electrolyte - 1] = more, less
+    return result
+
+
+def _doubted(interface: Interface | None, phases: tuple[str, ...]) -> np.ndarray:
+    """How much less and more (2, phase) there is if the void on the anode is streaks, µm³; it is or it is not."""
+    roles, result = Roles.of(phases), np.zeros((2, len(phases)))
+    if interface is not None and roles.void is not None and roles.electrolyte is not None:
+        result[0, roles.void - 1] = result[1, roles.electrolyte - 1] = float(interface["void_doubted"])
     return result
 
 

@@ -123,6 +123,7 @@ INTERFACE = Contract(
         "contact_loss": Variable((), "1", "share of the surface with void before it", "bounds"),
         "cavity_volume": Variable((), "um3", "void between the anode's surface and the electrolyte", "bounds"),
         "cavity_counted": Variable((), "um3", "what the labels show of it", optional=True),
+        "void_doubted": Variable((), "um3", "void on the anode, in the labels, that may be streaks", optional=True),
         "unknown_share": Variable((), "1", "of the bore's columns, where the surface is not known", optional=True),
         "roughness": Variable((), "um", "root mean square of the height about its plane", "bounds"),
         "facing": Variable((), "1", "1 if the surface faces growing z, -1 if it faces falling z, 0 if unknown"),
