@@ -38,7 +38,7 @@ class CalibrateParameters(Parameters):
 _ALUMINA = CalibrateParameters()
 
 
-@step(version=5)
+@step(version=6)
 def calibrate(
     spectrum: First[Spectrum],
     phases: Annotated[tuple[Material, ...] | None, Setting("diffraction.phases", resolve="material")],

@@ -26,7 +26,7 @@ class CausesParameters(Parameters):
     candidates: bool = Field(True, description="also test known phases of the same host that are not named")
 
 
-@step(version=2)
+@step(version=3)
 def causes(
     spectra: Series[Corrected],
     lattices: Series[Lattice],

@@ -13,6 +13,7 @@ from operando.diffraction.extra import Rule, fit_along
 from operando.diffraction.fluorescence import elements_of, in_range
 from operando.diffraction.geometry import energy_times_d
 from operando.diffraction.locate import locate
+from operando.diffraction.observed import observed
 from operando.diffraction.pawley import Fit, solve
 from operando.diffraction.phases import Pattern, pattern, spacings, tie_unresolved
 from operando.diffraction.presence import keep_present, residual_areas
@@ -184,7 +185,7 @@ def _fit_element(element: int, problem: Problem, state: State, params: FitParame
     problem, fit = fit_along(problem, state, rule)
     trials = search_trials(problem, params.search_reach)
     problem, fit, place_of, evidence = keep_present(problem, fit, len(named), params.false_alarm_rate, trials, rule)
-    fit = solve(problem, fit.state)
+    fit = observed(problem, solve(problem, fit.state))
     return ElementFit(element, problem, fit, named, tuple(place_of), tuple(evidence), found)
 
 

@@ -29,7 +29,7 @@ from operando.model.products.diffraction import (
 from operando.model.step import Setting, step
 
 
-@step(version=8)
+@step(version=9)
 def fit(
     corrected: Corrected,
     calibration: Calibration,

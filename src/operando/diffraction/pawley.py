@@ -230,7 +230,7 @@ def _finish(
     score, information = prior.add(current, theta)
     freedom = max(1, len(model) - int(free.sum()))
     pearson = float(((problem.counts - model) ** 2 / model).sum() / freedom) if np.isfinite(deviance) else np.inf
-    covariance = _covariance(information, free) * inflation(pearson, freedom)
+    covariance = covariance_of(information, free) * inflation(pearson, freedom)
     state = split(problem, theta)
     numbers = (float(deviance), float(objective), pearson, freedom)
     return Fit(state, score, information, free, covariance, model, *numbers, *how)
@@ -241,8 +241,8 @@ def inflation(pearson: float, freedom: int) -> float:
     return pearson if pearson > 1.0 + 3.0 * np.sqrt(2.0 / freedom) else 1.0
 
 
-def _covariance(information: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Inverse information of the free parameters; held ones get their own variance, given the others.
+def covariance_of(information: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Inverse information (P, P) of the free parameters; held ones get their own variance, given the others.
 
     Areas count as free even where they ended at nothing: another draw of the counts would have lifted them, and
     intervals that take them for known come out too narrow.
