@@ -162,3 +162,15 @@ def test_a_series_of_nothing_has_nothing_to_share() -> None:
     assert shared.sizes["shared"] == 0
     one, _ = refine(fitted([series(1, 1, 4)[0][0]])[1])
     assert np.isfinite(one["cell"].values).all()
+
+
+def test_a_spectrum_that_could_not_be_fitted_stays_unknown_and_spoils_no_other() -> None:
+    spectra, _ = series(3, 1, 6)
+    spectra[1] = spectrum(np.zeros_like(spectra[1]["counts"].values), 1)
+    refined, shared = refine(fitted(spectra)[1])
+    assert refined["spectrum"].values.tolist() == [0, 1, 2]
+    assert np.isnan(refined["cell"].values[1]).all()
+    assert np.isfinite(refined["cell_std"].values[[0, 2]]).all()
+    assert shared.sizes["shared"] > 0
+    nothing, _ = refine([fitted(spectra)[1][1]])
+    assert nothing.sizes["edge"] == 0

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from made import Phase, draw, expected, spectrum, true_cell
 
-from operando.diffraction.series import analyse
+from operando.diffraction.series import analyse, fit_series
 from operando.materials.catalogue import load
 from operando.materials.structure import lines as structure_lines
 from operando.model.errors import ConfigurationError
@@ -150,3 +150,14 @@ def test_a_card_of_spacings_and_intensities_is_a_phase_as_good_as_a_structure(tm
     found = line(lines, "card", (4, 2, 2))
     assert float(found["d"]) == pytest.approx(1.001 * alloy.cell[0] / np.sqrt(24.0), rel=3e-4)
     assert float(found["area"]) > 20.0 * float(found["area_std"])
+
+
+def test_several_spectra_are_refined_together_and_one_is_not() -> None:
+    found = fit_series([draw(IN_AND_INLI, 40 + frame, frame) for frame in range(3)], MATERIALS)
+    refined, notes = found.together()
+    assert refined is not None
+    assert refined["edge"].values.tolist() == ["In a", "In c", "InLi a"]
+    alone = np.array([[float(one["cell"].values[1, 0]), float(one["cell_std"].values[1, 0])] for one in found.lattices])
+    assert (np.abs(refined["cell"].values[:, 2] - alone[:, 0]) < 2.0 * alone[:, 1]).all()
+    assert not notes
+    assert fit_series([draw(IN_AND_INLI, 40)], MATERIALS).together() == (None, [])

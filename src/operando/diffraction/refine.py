@@ -16,19 +16,22 @@ _KNOWN = 0.5
 SCALE = "scale"
 
 
-@step(version=2)
+@step(version=3)
 def refine(shapes: Series[Shapes]) -> tuple[Refined, Shared]:
     """Refine the series at once: each spectrum its own lattices, the detector's widths and scales shared by all.
 
     As a simultaneous fit would: what is shared becomes the mean of the series weighted by what each spectrum knows of
     it, and every lattice moves by as much as it depends on it. ``change`` is free of errors that all spectra share,
     such as an element's 2θ. What the spectra contradict each other about is not shared, and the warnings say so.
+    A spectrum that could not be fitted stays unknown.
     """
     frames = np.array([int(one.attrs["frame"]) for one in shapes], int)
-    kinds = shapes[0]["kind"].values.astype(str) if shapes else np.zeros(0, str)
-    edges = int((kinds == EDGE).sum())
-    if not edges:
+    fitted = np.array([EDGE in one["kind"].values.astype(str) for one in shapes], bool)
+    if not fitted.any():
         return _refined(frames, [], np.full((4, len(frames), 0), np.nan), []), _nothing_shared()
+    shapes = [one for one, known in zip(shapes, fitted, strict=True) if known]
+    kinds = shapes[0]["kind"].values.astype(str)
+    edges = int((kinds == EDGE).sum())
     estimate, score, information, prior = (
         np.stack([one[name].values for one in shapes]) for name in ("estimate", "score", "information", "prior")
     )
@@ -37,7 +40,8 @@ def refine(shapes: Series[Shapes]) -> tuple[Refined, Shared]:
     labels = shapes[0]["parameter"].values.astype(str)
     owners = [f"{BROADENING} {one}" for one in labels[kinds == BROADENING]]
     shared = _shared(found, shapes[0], owners)
-    numbers = _numbers(found, shapes, edges)
+    numbers = np.full((4, len(frames), edges), np.nan)
+    numbers[:, fitted] = _numbers(found, shapes, edges)
     return _refined(frames, labels[:edges].tolist(), numbers, _refusals(shared)), shared
 
 

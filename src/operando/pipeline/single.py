@@ -124,23 +124,29 @@ def _half_width(quantity: dict[str, Any] | None) -> str:
 def diffraction(
     paths: Sequence[Path], output: Path, *, phases: Sequence[str], two_theta_deg: float | None = None
 ) -> Fitted:
-    """Fit a series of spectra and write tables to the folder ``output``; a broken file leaves the others alone."""
-    from operando.diffraction.series import analyse
+    """Fit a series of spectra and write tables to the folder ``output``; a broken file leaves the others alone.
+
+    Lattices of several spectra are refined together: what the detector gives to all of them is shared.
+    """
+    from operando.diffraction.series import fit_series
     from operando.joint import entries
 
     structures = tuple(_material(name.strip()) for name in phases)
     opened, files, failed = _open_spectra(paths, two_theta_deg)
     if not opened:
         raise OperandoError(failed[0] if failed else "there are no spectra; name at least one file.")
-    lines, lattices, warnings = analyse(opened, structures, two_theta_deg=two_theta_deg)
-    spectra = entries.spectra(None, dict(enumerate(lines)), dict(enumerate(lattices)))
+    found = fit_series(opened, structures, two_theta_deg=two_theta_deg)
+    refined, contradictions = found.together()
+    spectra = entries.spectra(None, dict(enumerate(found.lines)), dict(enumerate(found.lattices)), refined)
     for entry, file in zip(spectra, files, strict=True):
         entry["file"] = file
     written = _write(spectra, output)
     own = [
         f"{file}: {text}" for file, data in zip(files, opened, strict=True) for text in data.attrs.get("warnings", ())
     ]
-    return Fitted(spectra, written, tuple(dict.fromkeys([*failed, *own, *warnings])), tuple(failed))
+    return Fitted(
+        spectra, written, tuple(dict.fromkeys([*failed, *own, *found.warnings, *contradictions])), tuple(failed)
+    )
 
 
 def _material(name: str) -> Any:
