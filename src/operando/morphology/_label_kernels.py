@@ -167,16 +167,48 @@ def _nearest_other(label: Any, i: Any, j: Any, k: Any, around: Any, towards_brig
 
 
 @compiled
+def _level(
+    grey: Any, label: Any, darkest: Any, brightest: Any, i: Any, j: Any, k: Any, phase: Any, mean: Any, reach: Any
+) -> Any:
+    """Mean grey value of a phase around a voxel, of every second voxel that no other phase is near.
+
+    As if ten voxels of the phase's mean in the scan were among them, so that it goes over to that where few are there.
+    """
+    nz, ny, nx = label.shape
+    total, count = 10.0 * mean[phase - 1], 10
+    for a in range(i - reach, i + reach + 1, 2):
+        for b in range(j - reach, j + reach + 1, 2):
+            for c in range(k - reach, k + reach + 1, 2):
+                if not (0 <= a < nz and 0 <= b < ny and 0 <= c < nx) or label[a, b, c] != phase:
+                    continue
+                if darkest[a, b, c] == brightest[a, b, c]:
+                    total += grey[a, b, c]
+                    count += 1
+    return total / count, count > 20
+
+
+@compiled
 def edge_shares(
-    grey: Any, label: Any, darkest: Any, brightest: Any, mean: Any, wide: Any, around: Any, other: Any, share: Any
+    grey: Any,
+    label: Any,
+    darkest: Any,
+    brightest: Any,
+    mean: Any,
+    wide: Any,
+    uneven: Any,
+    local: Any,
+    around: Any,
+    other: Any,
+    share: Any,
 ) -> Any:
     """Second phase and coded share of every voxel near another phase, from its grey value.
 
-    ``around`` holds the steps to the voxels near one (z, y, x, square of the length), nearest first.
+    ``around`` holds the steps to the voxels near one (z, y, x, square of the length), nearest first. ``other`` is the
+    nearest other phase; among equally near ones that on the side of the voxel's grey value.
 
-    The share is linear in grey and not clipped, so that noise averages out over an edge; but towards a phase whose
-    grey value varies by more than noise (``wide``) it ends at the whole. ``other`` is the nearest
-    other phase; among equally near ones that on the side of the voxel's grey value.
+    The share is linear in grey and not clipped, so that noise averages out over an edge. A phase whose mean varies in
+    space (``uneven``) is taken as it is within ``local`` voxels. Where too little of it is there to tell, and towards
+    other phases whose grey value varies by more than noise (``wide``), the share ends at the whole.
     """
     nz, ny, nx = label.shape
     for i in range(nz):
@@ -190,10 +222,18 @@ def edge_shares(
                 second = _nearest_other(label, i, j, k, around, grey[i, j, k] > mean[own - 1])
                 if second == 0:
                     continue
-                part = (grey[i, j, k] - mean[second - 1]) / (mean[own - 1] - mean[second - 1])
-                if part > 1.0 and wide[own - 1]:
+                whole, none = mean[own - 1], mean[second - 1]
+                ends_at_whole, ends_at_none = wide[own - 1], wide[second - 1]
+                if uneven[own - 1]:
+                    whole, found = _level(grey, label, darkest, brightest, i, j, k, own, mean, local)
+                    ends_at_whole = not found
+                if uneven[second - 1]:
+                    none, found = _level(grey, label, darkest, brightest, i, j, k, second, mean, local)
+                    ends_at_none = not found
+                part = (grey[i, j, k] - none) / (whole - none)
+                if part > 1.0 and ends_at_whole:
                     part = 1.0
-                if part < 0.0 and wide[second - 1]:
+                if part < 0.0 and ends_at_none:
                     part = 0.0
                 other[i, j, k] = second
                 share[i, j, k] = min(max(math.floor(85.0 * (part + 1.0) + 0.5), 0), 255)

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from operando.model.parameters import Parameters
 from operando.model.products.morphology import BORE, Bore
-from operando.model.products.tomography import Volume
+from operando.model.products.tomography import Trust, Volume
 from operando.model.step import First, Setting, step
 from operando.morphology.blocks import Grid, grid_of, read_rows
 from operando.morphology.circle import Circle, find_circle, fit_circle
+from operando.morphology.coarse_trust import seen_rows
 
 SECTIONS = 6
 
@@ -27,20 +28,22 @@ class BoreParameters(Parameters):
 _DEFAULTS = BoreParameters()
 
 
-@step(version=1)
+@step(version=2)
 def bore(
     first: First[Volume],
     bore_mm: Annotated[float | None, Setting("cell.bore_mm")] = None,
+    first_trust: First[Trust] | None = None,
     params: BoreParameters = _DEFAULTS,
 ) -> Bore:
     """Find the bore of the tube in the first scan.
 
     The wall is the circle with the strongest step of grey values in means over many rows; six sections
-    along z give the tilt of its axis. With ``bore_mm`` only circles of that size are looked for. Without
-    a believable circle the whole field counts as bore (radius infinite), and a warning says so.
+    along z give the tilt of its axis. Only rows that can be trusted are looked at: in the slits' shadow anything may
+    stand. With ``bore_mm`` only circles of that size are looked for. Without a believable circle the whole field
+    counts as bore (radius infinite), and a warning says so.
     """
     grid = grid_of(first, "mu")
-    sections, heights, low, high = _sections(first, grid, params.rows)
+    sections, heights, low, high = _sections(first, grid, seen_rows(grid, (first_trust,)), params.rows)
     field = first.attrs.get("field_radius_um") or _field_radius(sections.mean(axis=0), grid)
     expected = None if bore_mm is None else bore_mm * 500.0
     circles = _circles(sections, grid, expected, field, params.smallest_share)
@@ -63,10 +66,9 @@ def bore(
     )
 
 
-def _sections(first: Volume, grid: Grid, rows: int) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Mean images (section, y, x), their mean heights (µm), lowest and highest grey value seen."""
-    total = grid.shape[0]
-    chosen = np.unique(np.linspace(0, total - 1, min(rows, total)).astype(int))
+def _sections(first: Volume, grid: Grid, seen: slice, rows: int) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Mean images (section, y, x), their mean heights (µm), lowest and highest grey value of the seen rows."""
+    chosen = np.unique(np.linspace(seen.start, seen.stop - 1, min(rows, seen.stop - seen.start)).astype(int))
     groups = [group for group in np.array_split(chosen, SECTIONS) if len(group)]
     low, high = np.inf, -np.inf
     means = []

@@ -1,5 +1,6 @@
 """The grey classes that all scans of the series share."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated
 
@@ -29,7 +30,7 @@ class ClassifyParameters(Parameters):
 _DEFAULTS = ClassifyParameters()
 
 
-@step(version=5)
+@step(version=6)
 def classify(
     series: Series[Histogram],
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
@@ -56,7 +57,7 @@ def classify(
         second, said = _fit_classes(grey, pooled, noise, phases, params, most)
         if np.isfinite(second.mean).sum() > np.isfinite(mixture.mean).sum():
             mixture, warnings = second, said
-    std, drift = _mean_std(series, grey, mixture)
+    std, drift, apart = _mean_std(series, grey, mixture)
     contrast = np.diff(mixture.mean)
     floor = params.threshold_floor * contrast
     threshold_std = np.sqrt((std[1:] ** 2 + std[:-1] ** 2) / 4 + floor**2)
@@ -67,6 +68,7 @@ def classify(
         mean=mean,
         mean_std=_ladder(std),
         mean_drift=_ladder(drift),
+        sector_drift=_ladder(apart),
         width=_ladder(mixture.width),
         threshold=(mean[1:] + mean[:-1]) / 2,
         threshold_std=_ladder(threshold_std),
@@ -131,19 +133,18 @@ def _sentences(best: Mixture, found: np.ndarray, phases: tuple[str, ...], params
     return warnings
 
 
-def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
-    """How far each class's mean varies between sectors and scans, and at one sector between scans."""
+def _mean_std(
+    series: Series[Histogram], grey: np.ndarray, mixture: Mixture
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How far each class's mean varies between sectors and scans, in a sector between scans, and there by itself."""
     smallest = 1e-3 * (grey[1] - grey[0])
-    std, drift = np.full(len(mixture.mean), smallest), np.zeros(len(mixture.mean))
-    scans, counts = len(series), np.stack([item["core"].values for item in series])
+    std, drift, apart = np.full(len(mixture.mean), smallest), *np.zeros((2, len(mixture.mean)))
     for p, (mean, width, share) in enumerate(zip(mixture.mean, mixture.width, mixture.share, strict=True)):
         near = np.abs(grey - mean) <= 2.5 * max(width, grey[1] - grey[0])
-        local = np.array([[local_mean(grey, sector, mean, width) for sector in scan] for scan in counts])
-        weight = np.where(np.isfinite(local), counts[:, :, near].sum(axis=2), 0.0)
+        local, weight = _local_means((item["core"].values for item in series), grey, mean, width, near)
         if share > 0 and weight.sum() == 0:  # a phase that is all edges: one sector a scan
-            every = [scan.sum(axis=0) + item["edge"].values for scan, item in zip(counts, series, strict=True)]
-            local = np.array([[local_mean(grey, one, mean, width)] for one in every])
-            weight = np.where(np.isfinite(local), [[one[near].sum()] for one in every], 0.0)
+            every = (item["core"].values.sum(axis=0) + item["edge"].values for item in series)
+            local, weight = _local_means((one[None] for one in every), grey, mean, width, near)
         if share == 0 or weight.sum() == 0:
             contrast = np.nanmin(np.abs(np.diff(mixture.mean))) if len(mixture.mean) > 1 else abs(mean)
             std[p] = 0.05 * contrast
@@ -151,9 +152,33 @@ def _mean_std(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> 
         local = np.nan_to_num(local)
         spread = np.sqrt(np.average((local - np.average(local, weights=weight)) ** 2, weights=weight))
         std[p] = max(smallest, spread, width / np.sqrt(weight.sum()))  # one scan or sector alone has no spread
-        sector = (local * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
-        drift[p] = np.sqrt(np.average((local - sector) ** 2, weights=weight) * scans / max(scans - 1, 1))
-    return std, drift
+        drift[p], apart[p] = _drifts(local, weight)
+    return std, drift, apart
+
+
+def _local_means(
+    counts: Iterable[np.ndarray], grey: np.ndarray, mean: float, width: float, near: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A class's means and the voxels they rest on, (scan, sector), from each scan's counts (sector, grey)."""
+    found = [[(local_mean(grey, one, mean, width), one[near].sum()) for one in scan] for scan in counts]
+    local, weight = np.moveaxis(np.array(found, float), 2, 0)
+    return local, np.where(np.isfinite(local), weight, 0.0)
+
+
+def _drifts(local: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Standard deviation of means (scan, sector) from scan to scan: in a sector, and beside what all sectors share.
+
+    >>> local = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> [round(std, 3) for std in _drifts(local, np.ones((2, 2)))]
+    [1.414, 0.0]
+    """
+    scans, sectors = local.shape
+    rest = local - np.average(local, axis=0, weights=weight + 1e-300)
+    free = scans / max(scans - 1, 1)
+    drift = np.sqrt(np.average(rest**2, weights=weight) * free)
+    rest = rest - np.average(rest, axis=1, weights=weight + 1e-300)[:, None]
+    free *= sectors / max(sectors - 1, 1)
+    return float(drift), float(np.sqrt(np.average(rest**2, weights=weight) * free))
 
 
 def _blur(series: Series[Histogram], grey: np.ndarray, mixture: Mixture) -> float:

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from operando.model.products.tomography import UNTRUSTED_SHARE, Trust
+from operando.morphology.blocks import Grid
+
+_LEAST_ROWS = 8
+"""Fewer rows than these are no ground to solve a motion or find a wall on."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,18 @@ class CoarseTrust:
     def _nearest(self, values: np.ndarray, axis: int) -> np.ndarray:
         index = np.rint((values - self.origin[axis]) / self.spacing[axis]).astype(int)
         return np.clip(index, 0, self.untrusted.shape[axis] - 1)
+
+
+def seen_rows(grid: Grid, maps: tuple[Trust | None, ...]) -> slice:
+    """From the first to the last row that every map lets trust half of; all rows where there is none such."""
+    z, y, x = grid.coordinates().values()
+    y, x = (axis[:: max(1, len(axis) // 64)] for axis in (y, x))
+    seen = np.ones(len(z), bool)
+    away = np.hypot((y - grid.middle[1])[:, None], x - grid.middle[2])
+    field = away <= min(np.ptp(y), np.ptp(x)) / 2
+    for trust in maps:
+        coarse = CoarseTrust.between(trust, z[0], z[-1])
+        if coarse is not None:
+            seen &= coarse.at(z, y, x)[:, field].mean(axis=1) < 0.5
+    rows = np.flatnonzero(seen)
+    return slice(int(rows[0]), int(rows[-1]) + 1) if rows.size >= _LEAST_ROWS else slice(0, len(z))

@@ -13,6 +13,10 @@ from operando.model.errors import OperandoError
 
 _TRUNCATE = 3.0
 """Where the filter before the thresholds ends, standard deviations."""
+LOCAL = 6
+"""Edge voxels of a phase that is not the same grey everywhere are measured against its mean within so many voxels."""
+EVEN = 0.02
+"""A mean that varies by less than this share of the contrast counts as the same everywhere."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,9 @@ class Recipe:
 
     mean: np.ndarray
     wide: np.ndarray
+    """Phases whose grey value varies by more than noise."""
+    uneven: np.ndarray
+    """Phases whose mean is not the same everywhere."""
     noise: float
     smoothing: float
     edge: int
@@ -41,7 +48,8 @@ class Recipe:
     def reach(self) -> int:
         """How far from a voxel another one can change its label or share."""
         filtered = int(_TRUNCATE * self.smoothing + 0.5)
-        return filtered + 2 * self.rounds * self.regularises + self.middle + self.edge
+        local = LOCAL if self.edge and self.uneven.any() else 0
+        return filtered + 2 * self.rounds * self.regularises + self.middle + self.edge + local
 
 
 def automatic_smoothing(mean: np.ndarray, noise: float) -> float:
@@ -56,6 +64,18 @@ def automatic_smoothing(mean: np.ndarray, noise: float) -> float:
 def automatic_edge(blur: float, smoothing: float) -> int:
     """How far from an edge voxels share two phases: twice the blur; nothing in a label image."""
     return 0 if blur < 0.05 else int(np.clip(np.ceil(2.0 * np.hypot(blur, 0.5 * smoothing)), 1, 4))
+
+
+def uneven(mean: np.ndarray, mean_std: np.ndarray) -> np.ndarray:
+    """Which phases' means (1/cm) vary in space by more than a little of the contrast to the next phase.
+
+    Not the darkest: what attenuates next to nothing can't harden, and varies by what is blurred into small cavities.
+
+    >>> uneven(np.array([0.0, 2.0, 16.0]), np.array([0.1, 0.03, 1.2])).tolist()
+    [False, False, True]
+    """
+    steps = np.abs(np.diff(mean, prepend=np.nan, append=np.nan))
+    return np.asarray((mean_std > EVEN * np.fmin(steps[1:], steps[:-1])) & (mean > np.nanmin(mean)))
 
 
 def first_labels(grey: np.ndarray, unknown: np.ndarray, recipe: Recipe) -> np.ndarray:
@@ -157,7 +177,8 @@ def partial_volumes(grey: np.ndarray, label: np.ndarray, recipe: Recipe, other: 
 
     if recipe.edge > 0:
         extremes = _extremes(label, recipe.edge)
-        edge_shares(grey, label, *extremes, recipe.mean, recipe.wide, steps_within(recipe.edge), other, share)
+        levels = (recipe.mean, recipe.wide, recipe.uneven, LOCAL)
+        edge_shares(grey, label, *extremes, *levels, steps_within(recipe.edge), other, share)
 
 
 def steps_within(reach: int) -> np.ndarray:

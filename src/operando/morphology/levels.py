@@ -21,15 +21,15 @@ class LevelsParameters(Parameters):
 _DEFAULTS = LevelsParameters()
 
 
-@step(version=2)
+@step(version=3)
 def levels(histogram: Histogram, classes: Classes, params: LevelsParameters = _DEFAULTS) -> Levels:
     """Take each class's mean from this scan's own histogram, near the mean that the series has.
 
     An anode that alloys loses density and a beam's spectrum hardens with what it passes: with one mean for the series
     the half-way threshold would move the surface of such a scan. A class that this scan hardly shows keeps the
     series' mean. The standard deviation is how far the mean varies between the sectors of this scan: a pattern that
-    other scans share, as a hardened beam leaves it. The drift is how far a mean varies at one place from scan to scan,
-    for what is not common to all places this scan's mean does not follow.
+    other scans share, as a hardened beam leaves it. The drift is how far a mean varies at one place from scan to scan
+    beside what is common to all places, which a scan's own mean follows.
     """
     grey, core = histogram["grey"].values.astype(float), histogram["core"].values
     series = classes["mean"].values.astype(float)
@@ -50,7 +50,7 @@ def levels(histogram: Histogram, classes: Classes, params: LevelsParameters = _D
             continue
         seen[p] = True
         mean[p], std[p] = own, _spread(grey, core, own, width, near)
-        drift[p] = max(drift[p], width / np.sqrt(core[:, near].sum()))
+        drift[p] = max(float(classes["sector_drift"][p]), width / np.sqrt(core[:, near].sum()))
     floor2 = np.maximum(classes["threshold_std"].values ** 2 - _pair_variance(classes["mean_std"].values), 0.0)
     return LEVELS.new(
         coords={"phase": classes["phase"].values, "boundary": classes["boundary"].values},

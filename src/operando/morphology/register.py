@@ -14,13 +14,11 @@ from operando.model.step import First, step
 from operando.morphology.alignment import Alignment, Settings, align, lever
 from operando.morphology.blocks import Grid, binned, binned_grid, binning_for, grid_of
 from operando.morphology.bulk_scale import bulk_scale, near_brightest
-from operando.morphology.coarse_trust import CoarseTrust
+from operando.morphology.coarse_trust import CoarseTrust, seen_rows
 from operando.morphology.inside import Inside
 from operando.morphology.rigid import Rigid
 
 AXES = ["z", "y", "x"]
-_LEAST_ROWS = 8
-"""Fewer rows than these are no ground to solve a motion on."""
 
 
 class RegisterParameters(Parameters):
@@ -74,7 +72,7 @@ def register(
             "reconstruct all scans on one grid."
         )
     inside = Inside.of(bore, grid)
-    seen = seen_rows(grid, inside, (first_trust, trust))
+    seen = seen_rows(grid, (first_trust, trust))
     part = grid_of(first.isel(z=seen), "mu")
     factor = binning_for(part.shape, params.voxels)
     fixed, moving = (np.nan_to_num(binned(scan["mu"].isel(z=seen), factor)) for scan in (first, volume))
@@ -105,20 +103,6 @@ def _solve(
         rest = without_rings(moving, grid, inside.moved(found.motion))
         found = align(plain, rest, usable, grid, settings, telling_z)
     return _with_prior(found, grid, params)
-
-
-def seen_rows(grid: Grid, inside: Inside, maps: tuple[Trust | None, ...]) -> slice:
-    """From the first to the last row that every map lets trust half of; all rows where there is none such."""
-    z, y, x = grid.coordinates().values()
-    y, x = (axis[:: max(1, len(axis) // 64)] for axis in (y, x))
-    seen = np.ones(len(z), bool)
-    field = replace(inside, radius=np.inf).mask(z[:1], y, x)[0]
-    for trust in maps:
-        coarse = CoarseTrust.between(trust, z[0], z[-1])
-        if coarse is not None:
-            seen &= coarse.at(z, y, x)[:, field].mean(axis=1) < 0.5
-    rows = np.flatnonzero(seen)
-    return slice(int(rows[0]), int(rows[-1]) + 1) if rows.size >= _LEAST_ROWS else slice(0, len(z))
 
 
 def _trusted(image: np.ndarray, trust: Trust | None, grid: Grid) -> np.ndarray:

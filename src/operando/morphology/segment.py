@@ -22,6 +22,7 @@ from operando.morphology.labelling import (
     first_labels,
     partial_volumes,
     regularised,
+    uneven,
     without_false_middle,
 )
 from operando.morphology.placement import Placement
@@ -60,7 +61,7 @@ class SegmentParameters(Parameters):
 _DEFAULTS = SegmentParameters()
 
 
-@step(version=4, cut=Cut(halo=HALO, working_bytes=7.5))
+@step(version=5, cut=Cut(halo=HALO, working_bytes=7.5))
 def segment(
     volume: Volume,
     bore: Bore,
@@ -77,8 +78,9 @@ def segment(
     The scan is interpolated once (Keys' cubic convolution, https://doi.org/10.1109/TASSP.1981.1163711), or
     not at all where it did not move. Thresholds on a slightly smoothed image are followed by a few rounds of a
     Potts model. A phase that is only the blurred edge between a darker and a brighter one is removed. Voxels near
-    an edge also carry the second phase and the share of each, from their unsmoothed grey value. Unknown is what
-    the trust map does not trust and what lies beyond the scan's own field of view.
+    an edge also carry the second phase and the share of each, from their unsmoothed grey value; a phase whose mean is
+    not the same everywhere (a hardened beam leaves rims brighter) is taken as it is nearby. Unknown is what the trust
+    map does not trust and what lies beyond the scan's own field of view.
 
     Works on slabs: a slab needs ``HALO`` rows around it, which limits the motion along z (beyond, an error says so);
     called on a whole volume there is no limit. Of a slab only its own rows are read (with what filters and motion take
@@ -149,7 +151,8 @@ def recipe_of(levels: Levels, params: SegmentParameters, grid: Grid) -> Recipe:
     smoothing = params.smoothing if params.smoothing is not None else automatic_smoothing(mean, noise)
     edge = params.edge_voxels if params.edge_voxels is not None else automatic_edge(blur, smoothing)
     wide = np.asarray(levels["width"].values, float) > 1.5 * noise
-    return Recipe(mean, wide, noise, smoothing, edge, params.coupling, params.rounds)
+    varies = wide & uneven(mean, np.asarray(levels["mean_std"].values, float))
+    return Recipe(mean, wide, varies, noise, smoothing, edge, params.coupling, params.rounds)
 
 
 def _wall_voxels(levels: Levels, params: SegmentParameters, grid: Grid) -> float:

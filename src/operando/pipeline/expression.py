@@ -83,10 +83,17 @@ def evaluate(source: Any) -> Any:
             else table.isel({source.dim: source.index})
         )
     if isinstance(source, Many):
-        return [evaluate(item) for item in source.items]
+        return [_one_of_many(item) for item in source.items]
     if isinstance(source, Fused):
         return _FusedProduct(source).dataset()
     return source
+
+
+def _one_of_many(source: Source) -> Any:
+    """As ``evaluate``, but what is large in a small product stays on disk: a hundred height maps are gigabytes."""
+    if isinstance(source, Stored) and not source.big:
+        return _labelled(codec.open_lazily(source.path), source)
+    return evaluate(source)
 
 
 CACHED_BYTES = 2_000_000

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from operando.model.clock import to_text
+from operando.pipeline.stacking import BLOCK_BYTES, in_blocks
 from operando.pipeline.store import Results
 
 DEFAULTS = ("lattice", "phase_volumes", "curve", "cycles")
@@ -60,6 +61,9 @@ def _nexus_name(name: str) -> str:
 
 
 def _write_variable(group: Any, name: str, variable: xr.Variable) -> None:
+    if variable.nbytes > BLOCK_BYTES and variable.dtype.kind not in "MUO":
+        _write_in_blocks(group, name, variable)
+        return
     values = variable.values
     if values.dtype.kind == "M":
         known = values[~np.isnat(values)]
@@ -73,8 +77,19 @@ def _write_variable(group: Any, name: str, variable: xr.Variable) -> None:
         group.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype())
     else:
         group[name] = values
-        unit = variable.attrs.get("units", "1")
-        group[name].attrs["units"] = "" if unit == "1" else unit
+        _write_unit(group[name], variable)
+
+
+def _write_in_blocks(group: Any, name: str, variable: xr.Variable) -> None:
+    target = group.create_dataset(name, variable.shape, variable.dtype)
+    for block in in_blocks(variable.shape[0], variable.nbytes):
+        target[block] = variable[block].values
+    _write_unit(target, variable)
+
+
+def _write_unit(target: Any, variable: xr.Variable) -> None:
+    unit = variable.attrs.get("units", "1")
+    target.attrs["units"] = "" if unit == "1" else unit
 
 
 def _mark_signal(group: Any, table: xr.Dataset) -> None:

@@ -12,6 +12,7 @@ import xarray as xr
 from operando.joint.summary import with_warnings
 from operando.model.clock import to_text
 from operando.pipeline import codec, deposit, display, nexus
+from operando.pipeline.stacking import in_blocks
 from operando.pipeline.store import Results
 
 
@@ -108,12 +109,12 @@ def _as_csv(table: xr.Dataset) -> str:
 def _columns(name: str, variable: xr.DataArray, table: xr.Dataset) -> dict[str, list[Any]]:
     unit = variable.attrs.get("units", "1")
     title = name if unit == "1" else f"{name} / {unit}"
+    if variable.ndim == 2 and variable.shape[1] > MAX_TABLE_COLUMNS:
+        return {}
     values = variable.values
     if variable.ndim == 1:
         return {title: [_cell(value) for value in values]}
     other = variable.dims[1]
-    if values.shape[1] > MAX_TABLE_COLUMNS:
-        return {}
     labels = table[other].values if other in table.coords and table[other].ndim == 1 else range(values.shape[1])
     return {f"{title} [{label}]": [_cell(value) for value in values[:, n]] for n, label in enumerate(labels)}
 
@@ -135,7 +136,7 @@ def write_store(results: Results) -> Path:
     for name in results.names():
         table = _references(results, name) if results.is_big(name) else results.table(name)
         if table is not None:
-            _storable(table).to_zarr(str(temporary), group=name, mode="a", zarr_format=3, consolidated=False)
+            _write_group(_storable(table), str(temporary), name)
     old = results.path / ".store.zarr.old"
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
@@ -143,6 +144,18 @@ def write_store(results: Results) -> Path:
     temporary.rename(path)
     shutil.rmtree(old, ignore_errors=True)
     return path
+
+
+def _write_group(table: xr.Dataset, path: str, name: str) -> None:
+    """Write a table block by block along its first dimension, to hold no more of it than that."""
+    dim = next((str(d) for d in ("scan", "spectrum", "pair") if d in table.sizes), "")
+    for block in in_blocks(table.sizes[dim] if dim else 1, table.nbytes):
+        if block.start == 0:
+            part = table.isel({dim: block}) if dim else table
+            part.to_zarr(path, group=name, mode="a", zarr_format=3, consolidated=False)
+        else:
+            part = table[[n for n, v in table.variables.items() if dim in v.dims]].isel({dim: block})
+            part.drop_attrs(deep=False).to_zarr(path, group=name, append_dim=dim, zarr_format=3, consolidated=False)
 
 
 def _references(results: Results, name: str) -> xr.Dataset:

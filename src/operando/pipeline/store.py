@@ -143,7 +143,7 @@ class Results:
 
 @lru_cache(maxsize=256)
 def _read_small(path: Path) -> xr.Dataset:
-    return codec.read(path)
+    return codec.open_lazily(path)
 
 
 def load(folder: Path) -> xr.DataTree:

@@ -82,6 +82,9 @@ def _tomography(world: World) -> str:
         ", ".join(f"{v:.5g}" for v in part) for part in (world.spectrum.energies, world.spectrum.weights)
     )
     lines += ["[tomography.spectrum]", f"energy_kev = [{energies}]", f"weight = [{weights}]"]
+    hardening = world.settings.tomography.hardening_material
+    if hardening:
+        lines += ["[steps.linearise]", f"hardening_material = {_quoted(hardening)}"]
     return "\n".join(lines)
 
 

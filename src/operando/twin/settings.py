@@ -158,6 +158,7 @@ class Tomography(Section):
     duration_s: float = Field(90.0, gt=0)
     flats: int = Field(10, ge=0, description="before, and as many after")
     darks: int = Field(5, ge=0)
+    hardening_material: str | None = Field(None, description="steps.linearise.hardening_material of operando.toml")
     layout: Literal["nxtomo", "dataexchange", "tiff"] = "nxtomo"
 
 

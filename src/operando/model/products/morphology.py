@@ -62,6 +62,7 @@ HISTOGRAM = Contract(
 _CLASS_VARIABLES = {
     "mean": Variable(("phase",), "1/cm", "attenuation of each class", "std"),
     "mean_drift": Variable(("phase",), "1/cm", "how far a mean varies at one place from scan to scan"),
+    "sector_drift": Variable(("phase",), "1/cm", "the same beside what it varies everywhere", optional=True),
     "width": Variable(("phase",), "1/cm", "standard deviation of the voxels of a class"),
     "threshold": Variable(("boundary",), "1/cm", "between neighbouring classes", "std"),
     "blur": Variable((), "um", "standard deviation of the point spread at edges; zero in a label image"),
