@@ -20,10 +20,12 @@ from operando.morphology.histogram import histogram
 from operando.morphology.interface import InterfaceParameters, interface
 from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
+from operando.morphology.placement import Placement
 from operando.morphology.roles import Roles
 from operando.morphology.segment import segment
 from operando.morphology.shadow import crossing
 from operando.morphology.shares import FULL
+from operando.morphology.surface import height_map, main_body
 from operando.morphology.track import track
 from operando.morphology.triangles import contact, triangle_areas
 
@@ -78,6 +80,25 @@ def test_every_second_column_gives_the_same_cavity(
     assert float(coarse["cavity_volume"]) == pytest.approx(float(seen["surface"]["cavity_volume"]), rel=0.1)
 
 
+def test_a_thin_gap_with_a_lifted_void_is_not_fitted_too_thin(
+    seen: dict[str, xr.Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = with_change(CELL, gap=3.5, gap_power=0.5, mu=CELL.mu | {"void": 0.6})
+    volume = cell.volume(noise=0.15, seed=4)
+    thick = cell.inside() & (cell.gap_map() > 2)
+    place = Placement.of(seen["bore"], None, grid_of(volume, "mu"))
+
+    def mean_gap() -> float:
+        fit = gap_fit.fit_gap(volume, cell.height(), 1, seen["levels"], Roles.of(PHASES), place, 4.0)
+        assert fit is not None
+        return float(np.nanmean(fit.gap[thick]))
+
+    truth = cell.gap_map()[thick].mean()
+    assert mean_gap() == pytest.approx(truth, abs=0.2)
+    monkeypatch.setattr(gap_fit, "fitted_void", lambda found, gap, levels, width: float(levels[0, 0, 0]))
+    assert mean_gap() < truth - 0.4
+
+
 @pytest.mark.parametrize(("gap", "times", "told"), [(0.0, 1.15, True), (0.0, 1.5, False), (7.0, 1.15, False)])
 def test_where_grey_values_stray_an_unseen_gap_is_bounded_and_a_seen_one_is_not_believed(
     gap: float, times: float, told: bool, monkeypatch: pytest.MonkeyPatch
@@ -129,6 +150,20 @@ def test_a_bubble_does_not_touch_the_anode_and_a_cavity_does(monkeypatch: pytest
     for size in (1e9, 16 * 144 * 5, 1.0):
         monkeypatch.setattr("operando.morphology.blocks.BLOCK_BYTES", size)
         assert void_on_anode(labels, grid_of(labels, "label"), Roles(1, 2, 3)) == 27 + 5
+
+
+@pytest.mark.parametrize("facing", [1, -1])
+def test_an_anode_that_goes_on_to_the_wall_has_no_surface_there(facing: int) -> None:
+    label = np.full((12, 6, 6), 2, np.uint8)
+    label[:5] = 3
+    label[3:, 0, 2] = 0  # a tilted bore leaves this column
+    label[:, 5, 5] = 3  # here the anode goes on to the end of the field
+    label = label[::facing].copy()
+    labels = LABELS.new(coords=as_volume(label * 1.0).coords, label=label, other=label, share=np.full_like(label, FULL))
+    grid, roles = grid_of(labels, "label"), Roles(1, 2, 3)
+    height = height_map(labels, roles, facing, main_body(labels, grid, roles)).height
+    assert np.argwhere(np.isnan(height)).tolist() == [[0, 2], [5, 5]]
+    assert np.nanmax(height) == np.nanmin(height) == pytest.approx(4.5 if facing > 0 else 6.5)
 
 
 def test_upside_down_cell_measures_the_same(seen: dict[str, xr.Dataset]) -> None:

@@ -26,7 +26,9 @@ def descend(
 
     The rows come in the order of the walk: ``facing`` is +1 if the surface faces growing z, so that the walk goes
     to falling z. ``before`` holds the anode's share in the row passed last (y, x). ``state``: 0 walking, 1 met,
-    2 unknown voxel passed last. ``gap`` gathers the run of void passed last, in voxels, until the surface is met.
+    2 unknown voxel passed last, 3 nothing of the bore's content passed yet, or the bore's outside passed last: an anode
+    met there goes on to where nothing is seen, and has no surface. ``gap`` gathers the run of void passed last, in
+    voxels, until the surface is met.
     """
     depth, ny, nx = label.shape
     for step in range(depth):
@@ -44,14 +46,14 @@ def descend(
                     beyond = 0.5
                     if fall > 1e-3:
                         beyond = min(max((of_anode - 0.5) / fall, 0.0), 1.0)
-                    height[j, k] = np.nan if state[j, k] == 2 else first_row + i + facing * beyond
-                    gap[j, k] = np.nan if state[j, k] == 2 else max(gap[j, k] + of_void, 0.0)
+                    height[j, k] = np.nan if state[j, k] >= 2 else first_row + i + facing * beyond
+                    gap[j, k] = np.nan if state[j, k] >= 2 else max(gap[j, k] + of_void, 0.0)
                     state[j, k] = 1
                     continue
-                if own == 255:
-                    state[j, k] = 2
+                if own == 255 or own == 0:
+                    state[j, k] = 2 if own == 255 else 3
                     gap[j, k] = 0.0
-                elif own != 0:
+                else:
                     state[j, k] = 0
                     gap[j, k] = gap[j, k] + of_void if own == void else max(of_void, 0.0)
                 before[j, k] = of_anode

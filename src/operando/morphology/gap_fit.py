@@ -28,6 +28,16 @@ _WIDTH_STD = 0.02
 _TOO_WIDE = 0.015
 """By how much aligning and averaging columns widens the anode's side of the edge (simulated scans), voxels."""
 
+_LIFTS = np.arange(0.0, 0.65, 0.1)
+"""Shares of the way from the void's to the electrolyte's grey value that hardening may lift a void (seen: 0.4)."""
+
+_SHOWN, _LEAST_COLUMNS, _MANY_COLUMNS = 2.0, 30, 2000
+"""Columns with a gap of so many voxels tell the void's grey value; so many are needed, about so many used."""
+
+_TOO_BAD = 6.0
+"""Columns whose squared misfit is so many times the median's don't tell the void's grey value: on steep flanks a fit
+may run through the electrolyte to something dark behind it."""
+
 _SHORTEST, _LONGEST = 32, 128
 
 _MOST_COLUMNS = 1.2e6
@@ -108,15 +118,20 @@ def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electroly
     levels = np.stack([np.full_like(anode, void), np.full_like(anode, electrolyte), anode])
     width = edge_width(found, levels, tilt)
     gap, misfit = _gaps(found, levels, width * tilt)
-    spread = 0.0
+    spread, lifted = 0.0, fitted_void(found, gap, levels, width * tilt)
     for _ in range(2):
-        levels[0], spread = void_level(found, gap, void, electrolyte)
+        believed = np.where(misfit < _TOO_BAD * _typical(misfit), gap, np.nan)
+        levels[0], spread = void_level(found, believed, lifted, void, electrolyte)
         gap, misfit = _gaps(found, levels, width * tilt)
     narrow, wide = (_gaps(found, levels, (width + by) * tilt)[0] for by in (-_WIDTH_STD, _WIDTH_STD))
     darker = levels.copy()
     darker[0] -= spread
-    typical = float(np.sqrt(np.nanmedian(misfit))) if np.isfinite(misfit).any() else np.inf
+    typical = float(np.sqrt(_typical(misfit)))
     return GapFit(gap, narrow, wide, _gaps(found, darker, width * tilt)[0], width, typical / (electrolyte - void))
+
+
+def _typical(misfit: np.ndarray) -> float:
+    return float(np.nanmedian(misfit)) if np.isfinite(misfit).any() else float("inf")
 
 
 def _gaps(found: Columns, levels: np.ndarray, width: np.ndarray, every: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -127,14 +142,48 @@ def _gaps(found: Columns, levels: np.ndarray, width: np.ndarray, every: int = 1)
     return out[1], out[2]
 
 
-def void_level(found: Columns, gap: np.ndarray, void: float, electrolyte: float) -> tuple[np.ndarray, float]:
+def fitted_void(found: Columns, gap: np.ndarray, levels: np.ndarray, width: np.ndarray) -> float:
+    """The void's grey value in gaps too thin to show it: that with which their columns are fitted best.
+
+    Hardening lifts it before the anode, where bubbles in the electrolyte don't tell it, and a gap fitted with a void
+    that is too dark comes out too thin. ``gap``, ``width`` (y, x) and ``levels`` (void, electrolyte, anode; y, x) as
+    fitted at first; where hardly any column shows a gap it is the void's there.
+    """
+    with np.errstate(invalid="ignore"):
+        chosen = gap > _SHOWN
+    void, electrolyte = (float(np.median(level)) for level in levels[:2])
+    count = int(chosen.sum())
+    if count < _LEAST_COLUMNS:
+        return void
+    step = 1 + count // _MANY_COLUMNS
+    few = Columns(*(values[:, chosen][:, None, ::step].copy() for values in (found.raw, found.calm)))
+    own, spread, misfits = levels[:, chosen][:, None, ::step].copy(), width[chosen][None, ::step], []
+    for lift in _LIFTS:
+        own[0] = void + lift * (electrolyte - void)
+        misfits.append(float(np.mean(_gaps(few, own, spread)[1])))
+    return void + _lowest(_LIFTS, misfits) * (electrolyte - void)
+
+
+def _lowest(places: np.ndarray, values: list[float]) -> float:
+    """Where evenly spaced values are lowest, by a parabola; never beyond the places."""
+    best = int(np.clip(np.argmin(values), 1, len(places) - 2))
+    below, here, above = values[best - 1 : best + 2]
+    curvature = below - 2 * here + above
+    offset = float(np.clip(0.5 * (below - above) / curvature, -1, 1)) if curvature > 0 else 0.0
+    return float(places[best] + offset * (places[1] - places[0]))
+
+
+def void_level(
+    found: Columns, gap: np.ndarray, lifted: float, void: float, electrolyte: float
+) -> tuple[np.ndarray, float]:
     """The void's grey value about each column (y, x), from where it is thick, and how far it varies.
 
     Between dense parts hardening and streaks lift it; it is taken as no more than 0.8 of the way to the electrolyte's.
+    Where no gap is thick it is ``lifted``, see ``fitted_void``. Columns whose ``gap`` (y, x) is NaN are not used.
     """
     with np.errstate(invalid="ignore"):
         inside = (gap > 4.5) & (found.steps >= 2.5) & (found.steps <= gap - 2)
-    level = np.minimum(found.level(inside, 6.0, void), void + 0.8 * (electrolyte - void))
+    level = np.minimum(found.level(inside, 6.0, lifted), void + 0.8 * (electrolyte - void))
     seen = inside & np.isfinite(found.raw)
     count = seen.sum(axis=0)
     thick = count > 2
@@ -157,8 +206,4 @@ def edge_width(found: Columns, levels: np.ndarray, tilt: np.ndarray) -> float:
         found_here = edge_misfit(found.calm, LOWEST, 1 - LOWEST, levels, width * tilt, every)
         known = found_here[np.isfinite(found_here)]
         misfits.append(float(np.median(known)) if known.size else np.inf)
-    best = int(np.clip(np.argmin(misfits), 1, len(_WIDTHS) - 2))
-    below, here, above = misfits[best - 1 : best + 2]
-    curvature = below - 2 * here + above
-    offset = float(np.clip(0.5 * (below - above) / curvature, -1, 1)) if curvature > 0 else 0.0
-    return float(_WIDTHS[best] + offset * (_WIDTHS[1] - _WIDTHS[0])) - _TOO_WIDE
+    return _lowest(_WIDTHS, misfits) - _TOO_WIDE

@@ -51,7 +51,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=7)
+@step(version=8)
 def interface(
     labels: Labels,
     volume: Volume,

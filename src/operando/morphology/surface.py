@@ -60,14 +60,15 @@ def main_body(labels: Labels, grid: Grid, roles: Roles, smallest_share: float = 
 def height_map(labels: Labels, roles: Roles, facing: int, body: tuple[Components, np.ndarray]) -> HeightMap:
     """Walk down every column from the electrolyte's side until the anode's main body is met.
 
-    The height is where the anode's share passes one half, by linear interpolation between two voxels.
+    The height is where the anode's share passes one half, by linear interpolation between two voxels. An anode that
+    goes on to the wall of a tilted bore or to the end of the field has no surface there.
     """
     from operando.morphology._surface_kernels import descend
 
     grid = grid_of(labels, "label")
     parts, is_main = body
     plane = grid.shape[1:]
-    state = np.zeros(plane, np.uint8)
+    state = np.full(plane, 3, np.uint8)
     before = np.zeros(plane)
     height, gap = np.full(plane, np.nan), np.zeros(plane)
     blocks = list(enumerate(ranges(grid.shape[0], parts.length)))
