@@ -153,6 +153,16 @@ def test_nothing_opaque_means_glare_is_not_known() -> None:
     assert not bool(found["measured"])
     assert float(found["level"]) == 0.0
     assert float(found["bound"]) == pytest.approx(0.03)
+    assert not found.attrs["warnings"], "rays as light as these do not mind 3 % of glare"
+
+
+def test_glare_that_could_not_be_measured_is_told_where_it_may_matter() -> None:
+    """Nothing but the protrusions: the electrolyte between them reads 0.87 of its attenuation, and the scan says so."""
+    mu, _, found = run(cell(0.02, bulk=3.0, alloy=39.0), GlareParameters())
+    assert mu[np.broadcast_to(between(), mu.shape)].mean() < 0.95 * ELECTROLYTE
+    assert not bool(found["measured"])
+    (sentence,) = found.attrs["warnings"]
+    assert "scattered light could not be measured" in sentence
 
 
 def test_starved_cell_is_labelled_right_where_it_is_trusted() -> None:

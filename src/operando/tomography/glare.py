@@ -24,6 +24,8 @@ STEP = 0.25
 """Width of these steps in ln T."""
 MOST_SURROUND = 1000.0
 """Rows that see less than one over this of what is spread around them see nothing."""
+TOLERATED = 0.05
+"""So much of the darkest rays may be glare that could not be measured before something is said."""
 SHAPE_SHARE = 0.05
 """How far the unknown shape of the glare's tail may put the level off, as share of it."""
 
@@ -48,21 +50,23 @@ class GlareParameters(Parameters):
     )
 
 
-@step(version=2)
+@step(version=3)
 def glare(scan: Scan, params: GlareParameters) -> Glare:
     """Measure the level at which opaque rays level off, or take it as given.
 
     measured = (1 - s) × true transmission + s × veil, the veil being the light around a pixel, spread with
     (1 + r²/r0²)^-1.5, over the open beam's; s is the level times what the open beam spreads to a row over what it
     sends there. The level is measured where rays of many different lengths crowd at one lowest transmission, else
-    from the flats' rows that the slits shade; where nothing is opaque it is not known, 0 is subtracted, and what
-    the darkest rays allow (at most 3 %) enters the limit of trust.
+    from the flats' rows that the slits shade; where nothing is opaque it is not known, 0 is subtracted, what
+    the darkest rays allow (at most 3 %) enters the limit of trust, and a warning says how much of the light of the
+    darkest rays that could be.
     """
     seen = sampled(scan, params)
     level, std = _level(seen, params)
     measured = bool(np.isfinite(level))
     known = level + 2 * std if params.trust == "level" else 2 * std
     bound = known if measured else _highest(seen.ratio, seen.noise)
+    warnings = [] if measured else _doubt(seen.ratio, bound)
     rows, columns = scan.sizes["row"], scan.sizes["column"]
     return GLARE.new(
         coords={
@@ -71,7 +75,7 @@ def glare(scan: Scan, params: GlareParameters) -> Glare:
             "veil_column": cells(columns, seen.veil.shape[2]),
             "detector_row": row_numbers(scan),
         },
-        attrs={key: scan.attrs[key] for key in ("file", "frame") if key in scan.attrs},
+        attrs={key: scan.attrs[key] for key in ("file", "frame") if key in scan.attrs} | {"warnings": warnings},
         level=np.float64(level if measured else 0.0),
         level_std=np.float64(std),
         bound=np.float64(bound),
@@ -110,6 +114,19 @@ def _level(seen: Seen, params: GlareParameters) -> tuple[float, float]:
 def _highest(ratio: np.ndarray, noise: float) -> float:
     """The highest level that the darkest rays allow."""
     return float(np.clip(np.nanquantile(ratio, 0.001) + 3 * noise, 0, HIGHEST)) if ratio.size else HIGHEST
+
+
+def _doubt(ratio: np.ndarray, bound: float) -> list[str]:
+    """A sentence where glare that could not be measured may matter: more than ``TOLERATED`` of the darkest rays."""
+    darkest = float(np.nanquantile(ratio, 0.01)) if ratio.size else np.nan
+    if not bound > TOLERATED * darkest:
+        return []
+    share = min(bound / darkest, 1.0) if darkest > 0 else 1.0
+    return [
+        f"nothing in the field is opaque, so that scattered light could not be measured: at up to {bound:.1%} of the "
+        f"open beam it would be {share:.0%} of what the darkest rays show, and what they cross would read too little; "
+        "give steps.glare.level if it is known"
+    ]
 
 
 def slits_level(surround: np.ndarray, spread_beam: np.ndarray) -> tuple[float, float]:
