@@ -34,6 +34,8 @@ sys.path.insert(0, str(ROOT / "tests" / "formats"))
 GIGABYTE = 2**30
 HANG_S = 10
 MARK = "<!-- fuzz -->"
+HDF5_READERS = ("nxtomo", "data_exchange", "nexus_spectra", "hdf5_volume")
+MOST_RESTARTS = 500
 
 
 class Hang(BaseException):
@@ -122,7 +124,7 @@ def _reading(name: str, path: Path) -> Callable[[], None]:
     return read
 
 
-def fuzz_text(name: str, count: int, seed: int, engine: str, output: Path) -> None:
+def fuzz_text(name: str, count: int, seed: str, engine: str, output: Path) -> None:
     """All inputs of one text reader."""
     import format_files
     import mutations
@@ -142,7 +144,7 @@ def fuzz_text(name: str, count: int, seed: int, engine: str, output: Path) -> No
             output.write_text(json.dumps(findings.as_json()))
 
     if engine == "atheris":
-        _steer(one, sample, count, seed, output.with_suffix(".corpus"))
+        _steer(one, sample, count, int(float(seed)), output.with_suffix(".corpus"))
     draw = random.Random(f"{seed} {name}")
     while findings.count < count:
         one(mutations.spoil_text(sample, draw))
@@ -166,7 +168,7 @@ def _steer(one: Callable[[bytes], None], sample: bytes, count: int, seed: int, c
     atheris.Fuzz()
 
 
-def fuzz_hdf5(name: str, count: int, seed: int, output: Path) -> None:
+def fuzz_hdf5(name: str, count: int, seed: str, output: Path) -> None:
     """All inputs of one HDF5 reader."""
     import mutations
 
@@ -184,11 +186,11 @@ def fuzz_hdf5(name: str, count: int, seed: int, output: Path) -> None:
         with contextlib.suppress(RuntimeError, KeyError, ValueError, OSError, MemoryError, TypeError):
             spoil(path, draw)
         findings.try_reading(read, path.read_bytes)
-        if findings.count % 1000 == 0 or findings.count == count:
+        if findings.count % 100 == 0 or findings.count == count:
             output.write_text(json.dumps(findings.as_json()))
 
 
-def child(name: str, count: int, seed: int, engine: str, output: Path) -> None:
+def child(name: str, count: int, seed: str, engine: str, output: Path) -> None:
     """One reader in this process."""
     import format_files
 
@@ -209,36 +211,68 @@ def readers() -> list[str]:
     """All readers that are fed."""
     import format_files
 
-    return [*format_files.text_samples(), "nxtomo", "data_exchange", "nexus_spectra", "hdf5_volume"]
+    return [*format_files.text_samples(), *HDF5_READERS]
 
 
 def feed(
     names: list[str], count: int, seed: int, engine: str, processes: int, folder: Path
 ) -> Iterator[dict[str, Any]]:
-    """Run a process a reader, ``processes`` at a time; yields what each came to."""
-    waiting, running = list(names), dict[str, subprocess.Popen[bytes]]()
+    """Run a process a reader, ``processes`` at a time; yields what each came to.
+
+    Where the HDF5 library ended the process another one goes on, with other inputs.
+    """
+    waiting = [(name, 0, _nothing(name)) for name in names]
+    running: dict[str, tuple[subprocess.Popen[bytes], int, dict[str, Any]]] = {}
     while waiting or running:
         while waiting and len(running) < processes:
-            name = waiting.pop(0)
-            words = [sys.executable, __file__, "--child", name, str(count), str(seed), engine, str(folder / name)]
-            running[name] = subprocess.Popen(
-                words, stdout=subprocess.DEVNULL, stderr=(folder / f"{name}.err").open("wb")
-            )
+            name, part, so_far = waiting.pop(0)
+            rest, place = count - so_far["count"], folder / f"{name}-{part}"
+            words = [sys.executable, __file__, "--child", name, str(rest), f"{seed}.{part}", engine, str(place)]
+            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=place.with_suffix(".err").open("wb"))
+            running[name] = process, part, so_far
         time.sleep(0.2)
-        for name in [name for name, process in running.items() if process.poll() is not None]:
-            status = running.pop(name).returncode
-            yield {"name": name} | _outcome(folder, name, count, status)
+        for name in [name for name, (process, _, _) in running.items() if process.poll() is not None]:
+            process, part, so_far = running.pop(name)
+            found = _joined(so_far, _outcome(folder / f"{name}-{part}", count - so_far["count"], process.returncode))
+            if found["count"] < count and name in HDF5_READERS and not found["crashes"] and part < MOST_RESTARTS:
+                waiting.insert(0, (name, part + 1, found))
+            else:
+                yield found
 
 
-def _outcome(folder: Path, name: str, count: int, status: int) -> dict[str, Any]:
-    path = folder / name
-    found = json.loads(path.read_text()) if path.exists() else {"count": 0, "crashes": {}, "slowest_s": 0, "peak_mb": 0}
+def _nothing(name: str) -> dict[str, Any]:
+    return {"name": name, "count": 0, "sentences": 0, "named": 0, "crashes": {}, "slowest_s": 0.0, "peak_mb": 0.0}
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What two processes of one reader came to together."""
+    summed = {key: one[key] + other.get(key, 0) for key in ("count", "sentences", "named")}
+    largest = {key: max(one[key], other[key]) for key in ("slowest_s", "peak_mb")}
+    crashes = {kind: one["crashes"].get(kind, 0) + other["crashes"].get(kind, 0)
+               for kind in {**one["crashes"], **other["crashes"]}}  # fmt: skip
+    return one | other | summed | largest | {"name": one["name"], "crashes": crashes}
+
+
+def _outcome(place: Path, count: int, status: int) -> dict[str, Any]:
+    name = place.name.rsplit("-", 1)[0]
+    found = json.loads(place.read_text()) if place.exists() else _nothing(name)
     if found["count"] < count:
-        said = (folder / f"{name}.err").read_text(errors="replace").strip().splitlines()
+        last = next((one for one in (place.with_suffix(".raw"), place.with_suffix(".raw.h5")) if one.exists()), None)
+        if name in HDF5_READERS and last is not None and _is_named(name, last):
+            found["named"] = 1
+            return found
+        said = place.with_suffix(".err").read_text(errors="replace").strip().splitlines()
         found["crashes"][f"the process ended with {status}: {said[-1] if said else ''}"] = 1
-        last = next((one for one in (path.with_suffix(".raw"), path.with_suffix(".raw.h5")) if one.exists()), None)
         found.setdefault("examples", {})["the last input"] = last.read_bytes().hex() if last else ""
     return found
+
+
+def _is_named(name: str, path: Path) -> bool:
+    """Whether the first look, in a process of its own, finds that a file takes the HDF5 library down."""
+    from operando.pipeline import trial
+
+    trial.PATIENCE_S = HANG_S
+    return bool(trial.fates([_reading(name, path)]))
 
 
 def table(found: list[dict[str, Any]], engine: str) -> str:
@@ -248,23 +282,33 @@ def table(found: list[dict[str, Any]], engine: str) -> str:
         "",
         f"`make fuzz` (text by {engine}, HDF5 by seeded changes of bytes and tree; {platform.machine()}, "
         f"Python {platform.python_version()}). Crash: anything but a sentence for people, or no "
-        f"answer within {HANG_S} s. Slowest: processor time of one input. Memory: by what the process grew over all "
+        f"answer within {HANG_S} s. Named: files that take the HDF5 library itself down, and that the first look, in a "
+        "process of its own, names. Slowest: processor time of one input. Memory: by what the process grew over all "
         "its inputs; it may grow by 1 GiB at most.",
         "",
-        "| reader | inputs | crashes | slowest / s | memory / MB |",
-        "|---|---|---|---|---|",
+        "| reader | inputs | crashes | named | slowest / s | memory / MB |",
+        "|---|---|---|---|---|---|",
     ]
     for one in found:
         crashes = sum(one["crashes"].values())
-        lines.append(f"| {one['name']} | {one['count']} | {crashes} | {one['slowest_s']:.3f} | {one['peak_mb']:.0f} |")
+        figures = f"{one['named']} | {one['slowest_s']:.3f} | {one['peak_mb']:.0f}"
+        lines.append(f"| {one['name']} | {one['count']} | {crashes} | {figures} |")
     return "\n".join(lines) + "\n"
+
+
+def _keep_examples(found: dict[str, Any], folder: Path | None) -> None:
+    """Write the inputs that are worth a test into files, named by reader and number; tell them by kind no more."""
+    for number, content in enumerate(found.pop("examples", {}).values()):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{found['name']}.{number}").write_bytes(bytes.fromhex(content))
 
 
 def main() -> None:
     """Feed all readers, write the table; exit 1 if one crashed."""
     if sys.argv[1:2] == ["--child"]:
         name, count, seed, engine, output = sys.argv[2:7]
-        child(name, int(count), int(seed), engine, Path(output))
+        child(name, int(count), seed, engine, Path(output))
         return
     best = "atheris" if importlib.util.find_spec("atheris") else "mutations"
     parser = argparse.ArgumentParser(description=__doc__)
@@ -274,10 +318,12 @@ def main() -> None:
     parser.add_argument("--engine", choices=["atheris", "mutations"], default=best)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("-o", "--output", type=Path, default=None, help="page whose section is replaced")
+    parser.add_argument("--examples", type=Path, default=None, help="folder for the first input of each kind of crash")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
         found = []
         for one in feed(given.readers, given.inputs, given.seed, given.engine, given.processes, Path(place)):
+            _keep_examples(one, given.examples)
             print(json.dumps(one), flush=True)
             found.append(one)
     found.sort(key=lambda one: given.readers.index(one["name"]))

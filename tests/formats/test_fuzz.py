@@ -85,6 +85,26 @@ def test_a_dataset_that_claims_terabytes_is_refused_before_it_is_read(tmp_path: 
         KNOWN[name].read(path, OPTIONS)
 
 
+@pytest.mark.parametrize(
+    ("name", "stack", "per_frame"),
+    [("nxtomo", "entry/instrument/detector/data", "image_key"), ("data_exchange", "exchange/data", "theta")],
+)
+def test_a_stack_that_claims_a_billion_frames_is_refused(tmp_path: Path, name: str, stack: str, per_frame: str) -> None:
+    """One image key stands for all frames, and would be repeated so often."""
+    path = mutations.hdf5_samples(tmp_path)[name]
+    with h5py.File(path, "r+") as file:
+        group = file[stack].parent
+        shape, dtype = file[stack].shape, file[stack].dtype
+        del file[stack]
+        file.create_dataset(stack, shape=(2**40, *shape[1:]), dtype=dtype, chunks=(1, *shape[1:]))
+        if per_frame in group:
+            del group[per_frame]
+        if name == "nxtomo":
+            group[per_frame] = 0
+    with pytest.raises(BrokenFileError, match="claims 1099511627776 frames"):
+        KNOWN[name].read(path, OPTIONS)
+
+
 def test_a_dataset_in_the_place_of_a_group_is_a_sentence(tmp_path: Path) -> None:
     path = mutations.hdf5_samples(tmp_path)["data_exchange"]
     with h5py.File(path, "r+") as file:

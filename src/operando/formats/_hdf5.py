@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_BYTES = 2**26
 """Angles, times and the like of any real scan are far smaller."""
+MOST_FRAMES = 10_000_000
 SUFFIXES = (".nxs", ".nx", ".h5", ".hdf5", ".hdf")
 
 
@@ -158,6 +159,14 @@ def values(dataset: Any) -> Any:
         found = f"{dataset.name} of shape {dataset.shape} is too big to be what it is called"
         raise BrokenFileError(dataset.file.filename, found, "mend it or leave the file out")
     return dataset[()]
+
+
+def frame_count(dataset: Any, path: Path) -> int:
+    """Number of frames of a stack; ``BrokenFileError`` for one that claims more than anybody ever took."""
+    count = int(dataset.shape[0])
+    if count > MOST_FRAMES:
+        raise BrokenFileError(path, f"{dataset.name} claims {count} frames", "mend it or leave the file out")
+    return count
 
 
 def text(dataset: Any) -> str:

@@ -48,7 +48,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
         exchange = _hdf5.required(file, "exchange", path)
         data = _stack(path, _hdf5.required_array(exchange, "data", path), None)
         parts, keys = _parts(path, exchange, data, warnings)
-        counts = [part.shape[0] for part in parts]
+        counts = [_hdf5.frame_count(part, path) for part in parts]
         image_key = np.repeat(np.array(keys, np.int8), counts)
         angles = np.full(image_key.size, np.nan)
         angles[image_key == PROJECTION] = _theta(path, exchange, data.shape[0], warnings)

@@ -126,7 +126,7 @@ def _data(frames: _Frames) -> Any:
         found = f"{data.name} is {data.dtype} of shape {data.shape}, not a stack of frames"
         raise BrokenFileError(frames.path, found, "leave the file out")
     _hdf5.check_sources(data, frames.path)
-    frames.count = int(data.shape[0])
+    frames.count = _hdf5.frame_count(data, frames.path)
     return data
 
 
