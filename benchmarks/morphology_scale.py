@@ -6,7 +6,7 @@ For every edge length (voxels) a pair of scans of a made-up cell is written to d
 in compressed arrays, as a run does it. Told are seconds, CPU seconds (that other work on the machine does not change)
 and Mvoxel/s of each step (both scans), the whole, and the peak of the memory that the process owns (file pages that
 the system may drop are not counted). Up to 500 voxels, or as told, the same smoothing, thresholds and labelling are
-done with scikit-image in memory: at 1000 voxels that takes 6 GB.
+done with scikit-image in memory: at 1000 voxels that takes 10 GB.
 """
 
 import argparse

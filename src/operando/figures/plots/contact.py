@@ -28,6 +28,7 @@ def draw(source: Source) -> "Figure":
     axes = figure.subplots()
     _points(figure, axes, table.isel(point=known))
     _power_law(axes, table, known)
+    _logarithmic(axes, table.isel(point=known))
     axes.legend(loc="best")
     return figure
 
@@ -45,9 +46,36 @@ def _points(figure: "Figure", axes: "Axes", table: xr.Dataset) -> None:
         area, resistance, c=table["scan"].values, cmap=style.SEQUENTIAL, s=14, zorder=3, edgecolor="black"
     )
     figure.colorbar(marks, ax=axes, pad=0.02, ticks=MaxNLocator(6, integer=True)).set_label("Scan (number)")
-    axes.margins(0.15)
     axes.set_xlabel("Contact area (mm²)")
     axes.set_ylabel("Resistance at current steps (Ω)")
+
+
+def _logarithmic(axes: "Axes", table: xr.Dataset) -> None:
+    """Logarithmic axes, on which a power law is straight; a bound of no contact at all runs out of the frame.
+
+    A point without contact needs linear ones.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    area, resistance = table["contact_area"].values / 1e6, table["resistance"].values
+    if area.min() <= 0:
+        axes.margins(0.15)
+        return
+    least = np.maximum(table["contact_area_low"].values / 1e6, area / 3)
+    axes.set(xscale="log", yscale="log")
+    axes.set(xlim=_with_room(least, area), ylim=_with_room(resistance, resistance))
+    for axis, values in ((axes.xaxis, area), (axes.yaxis, resistance)):
+        narrow = values.max() < 30 * values.min()
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _with_room(low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Limits with a tenth of the range, and at least a third of the value, on either side."""
+    ends = float(low.min()), float(high.max())
+    room = 1.33 * (ends[1] / ends[0]) ** 0.1
+    return ends[0] / room, ends[1] * room
 
 
 def _power_law(axes: "Axes", table: xr.Dataset, known: np.ndarray) -> None:
