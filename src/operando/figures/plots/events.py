@@ -68,6 +68,8 @@ def _cavities(source: Source, axis: TimeAxis) -> "Callable[[Axes], None] | None"
     middles = middle_hours(timeline, axis)
     if table is None or timeline is None or middles is None:
         return None
+    if not any(np.isfinite(table[name].values).any() for name in BOUNDED):
+        return None  # an empty panel would look like no cavity at all
     x = at_frames(timeline, "scan", table["scan"].values.tolist(), middles)
 
     def panel(axes: "Axes") -> None:

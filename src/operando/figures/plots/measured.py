@@ -100,6 +100,8 @@ def _map(axes: "Axes", surface: xr.Dataset, window: Window) -> None:
     axes.axhline(_plane(window, y), color="black", linewidth=0.8, linestyle="--", label="plane of the slices")
     axes.set(xticks=[], yticks=[], facecolor=style.PALE)
     axes.set_title("Contact from above")
+    if not np.isfinite(gap).any():
+        axes.text(0.5, 0.75, "gap not measured", ha="center", va="center", transform=axes.transAxes)
     scale_bar(axes, extent, "black")
     legend_below(axes)
 

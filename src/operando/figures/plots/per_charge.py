@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 HEIGHT_MM = 62
 MARKS = {"charge": "o", "discharge": "s"}
+TELLING = 1.0
+"""A share whose interval reaches further than this to both sides tells nothing."""
 
 
 def draw(source: Source) -> "Figure":
@@ -33,7 +35,9 @@ def draw(source: Source) -> "Figure":
             value, rows + (k - 0.5) * 0.3, xerr=NORMAL_95 * half, fmt=MARKS.get(way, "^"), markersize=4,
             color=(style.BLUE, style.VERMILION)[k % 2], label=way, capsize=2,
         )  # fmt: skip
-    known = np.isfinite(found["inactive"].values + found["inactive_std"].values)
+    known = NORMAL_95 * found["inactive_std"].values < TELLING
+    for k in rows[~known]:
+        inactive.text(0.5, k, "not determined", ha="center", va="center", transform=inactive.get_yaxis_transform())
     for k in rows[known]:
         one = found.isel(phase=int(k))
         inactive.errorbar(
