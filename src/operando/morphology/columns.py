@@ -32,15 +32,16 @@ class Columns:
         """Distance from the surface, voxels (step, 1, 1)."""
         return (LOWEST + np.arange(len(self.raw)))[:, None, None]
 
-    def level(self, chosen: np.ndarray, width: float, fallback: float) -> np.ndarray:
+    def level(self, chosen: np.ndarray, width: float, typical: float | None = None) -> np.ndarray:
         """Mean of the chosen samples (step, y, x) about each column (y, x), with a normal weight of ``width`` voxels.
 
-        Where few were chosen it goes to the median of all that were; with hardly any it is ``fallback``.
+        Where few were chosen it goes to ``typical``, or else to the median of all that were; NaN with hardly any.
         """
         from scipy import ndimage
 
         usable = chosen & np.isfinite(self.raw)
-        typical = float(np.median(self.raw[usable])) if usable.sum() > 100 else fallback
+        if typical is None:
+            typical = float(np.median(self.raw[usable])) if usable.sum() > 100 else float("nan")
         count = ndimage.gaussian_filter(usable.sum(axis=0).astype(float), width)
         total = ndimage.gaussian_filter(np.where(usable, self.raw, 0).sum(axis=0, dtype=float), width)
         weak = 5.0 / (2 * np.pi * width**2)

@@ -112,7 +112,7 @@ def place_spacing(volume: Volume) -> float:
 
 
 def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electrolyte: float) -> GapFit:
-    anode = found.level(np.broadcast_to(found.steps <= -3, found.raw.shape), 1.5, np.nan)
+    anode = found.level(np.broadcast_to(found.steps <= -3, found.raw.shape), 1.5)
     slope_y, slope_x = np.gradient(smooth_height(height, 1.5), stride)
     tilt = np.nan_to_num(np.sqrt(1 + np.minimum(slope_y**2 + slope_x**2, 8.0)), nan=1.0)
     levels = np.stack([np.full_like(anode, void), np.full_like(anode, electrolyte), anode])
@@ -143,7 +143,7 @@ def _gaps(found: Columns, levels: np.ndarray, width: np.ndarray, every: int = 1)
 
 
 def fitted_void(found: Columns, gap: np.ndarray, levels: np.ndarray, width: np.ndarray) -> float:
-    """The void's grey value in gaps too thin to show it: that with which their columns are fitted best.
+    """The void's grey value away from thick gaps, which show it: that with which columns with a gap are fitted best.
 
     Hardening lifts it before the anode, where bubbles in the electrolyte don't tell it, and a gap fitted with a void
     that is too dark comes out too thin. ``gap``, ``width`` (y, x) and ``levels`` (void, electrolyte, anode; y, x) as
@@ -179,7 +179,7 @@ def void_level(
     """The void's grey value about each column (y, x), from where it is thick, and how far it varies.
 
     Between dense parts hardening and streaks lift it; it is taken as no more than 0.8 of the way to the electrolyte's.
-    Where no gap is thick it is ``lifted``, see ``fitted_void``. Columns whose ``gap`` (y, x) is NaN are not used.
+    Away from thick gaps it is ``lifted``, see ``fitted_void``. Columns whose ``gap`` (y, x) is NaN are not used.
     """
     with np.errstate(invalid="ignore"):
         inside = (gap > 4.5) & (found.steps >= 2.5) & (found.steps <= gap - 2)

@@ -51,7 +51,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=8)
+@step(version=9)
 def interface(
     labels: Labels,
     volume: Volume,
