@@ -9,6 +9,9 @@ from operando.morphology.blocks import Grid
 from operando.morphology.placement import Placement
 from operando.morphology.rigid import Rigid
 
+_CORRELATED = 8
+"""Noise counts as common to so many voxels."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -25,6 +28,8 @@ class Shift:
     shift: np.ndarray
     std: np.ndarray
     correlation: float
+    lead: float = float("inf")
+    """By how many standard deviations of chance this place fits better than the best one elsewhere."""
 
 
 def sample_around(volume: Volume, at: np.ndarray, half: float, grid: Grid, place: Placement | None) -> Piece:
@@ -52,7 +57,8 @@ def locate(template: np.ndarray, scene: np.ndarray, spacing: np.ndarray) -> Shif
 
     The best whole shift of the normalised cross-correlation is refined by Gauss-Newton on the ball inside the
     template, with brightness and contrast free. The standard deviation follows from residual and gradient, with the
-    noise taken as correlated over eight voxels, and no better than a hundredth of a voxel.
+    noise taken as correlated over eight voxels, and no better than a hundredth of a voxel. The lead over other places
+    is a difference of Fisher's z (https://doi.org/10.2307/2331838).
     """
     from skimage.feature import match_template
 
@@ -64,7 +70,17 @@ def locate(template: np.ndarray, scene: np.ndarray, spacing: np.ndarray) -> Shif
     peak = np.array(np.unravel_index(np.argmax(scores), scores.shape))
     start = peak - (np.array(scores.shape) - 1) / 2
     fine, std, correlation = refine(pattern, filled, start)
-    return Shift(fine * spacing, np.maximum(std, 0.01) * spacing, correlation)
+    return Shift(fine * spacing, np.maximum(std, 0.01) * spacing, correlation, _lead(scores, peak, template.shape))
+
+
+def _lead(scores: np.ndarray, peak: np.ndarray, shape: tuple[int, ...]) -> float:
+    """The peak's Fisher z over that of the best place more than half a template away, in its standard deviation."""
+    away = np.abs(np.indices(scores.shape) - peak[:, None, None, None])
+    elsewhere = (away > (np.array(shape)[:, None, None, None] - 1) / 2).any(axis=0)
+    if not elsewhere.any():
+        return float("inf")
+    best, rival = (np.arctanh(min(float(part.max()), 0.9999)) for part in (scores, scores[elsewhere]))
+    return float((best - rival) * np.sqrt(_ball(shape).sum() / _CORRELATED))
 
 
 def refine(template: np.ndarray, scene: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -84,7 +100,7 @@ def refine(template: np.ndarray, scene: np.ndarray, start: np.ndarray) -> tuple[
         solution, *_ = np.linalg.lstsq(design[:, 3:], -values, rcond=None)
         residual = solution[0] * sampled - solution[1] - values
         step = np.linalg.lstsq(design, residual, rcond=None)[0][:3]
-        variance = 8 * float(residual @ residual) / max(len(residual) - 5, 1)
+        variance = _CORRELATED * float(residual @ residual) / max(len(residual) - 5, 1)
         covariance = variance * np.linalg.pinv(design.T @ design)[:3, :3]
         shift = shift - np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-4:

@@ -35,6 +35,9 @@ class TrackParameters(Parameters):
 _CENTROID_VOXELS = 0.05
 """How well the centre of gravity of a particle is known in the first scan, voxels."""
 
+_LEAD = 3.0
+"""Standard deviations of chance that a particle's place has to fit better than any other."""
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -47,7 +50,7 @@ class _Found:
 _DEFAULTS = TrackParameters()
 
 
-@step(version=2)
+@step(version=3)
 def track(
     volume: Volume,
     first: First[Volume],
@@ -65,9 +68,9 @@ def track(
     Protrusion: 99th percentile of the surface's height inside ``radius_um`` over the median of the ring from 1 to
     1.5 radii, positive where it sticks out towards the electrolyte; what blurring takes from a tip is given back. Where
     the anode around is opaque, the edge of its shadow is the base. Particle: distance of its centroid along z to
-    the outer face of the first scan's last row; its centroid is that of the first scan, moved by the shift
-    that correlates best. Bounds hold noise, that of its centre, and the motion's uncertainty where it does
-    not cancel.
+    the outer face of the first scan's last row; its centroid is that of the first scan, moved by the shift that
+    correlates best; where other places fit nearly as well it is lost. Bounds hold noise, that of its centre, and the
+    motion's uncertainty where it does not cancel.
     """
     grid = grid_of(first, "mu")
     place = Placement.of(bore, motions, grid)
@@ -210,6 +213,9 @@ def particle(
     face = grid.origin[0] + grid.spacing[0] * (grid.shape[0] - 0.5)
     if not shift.correlation >= params.smallest_correlation:
         sentence = f"track {item.name}: lost, the best correlation is {shift.correlation:.2f}"
+        return _Found(float("nan"), float("nan"), np.full(3, np.nan), sentence)
+    if not shift.lead >= _LEAD:
+        sentence = f"track {item.name}: lost, another place fits as well but for {shift.lead:.1f} standard deviations"
         return _Found(float("nan"), float("nan"), np.full(3, np.nan), sentence)
     own = _CENTROID_VOXELS * float(grid.spacing[0])
     half = NORMAL_95 * float(np.sqrt(shift.std[0] ** 2 + place.std[0] ** 2 + own**2))
