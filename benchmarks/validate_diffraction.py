@@ -40,7 +40,7 @@ from operando.twin.beam import through_filters as beam_on_sample
 from operando.twin.series import Series, series
 from operando.twin.spectrometer import efficiency
 
-SEED = 20260101
+SEED = 20261124
 NAMES = ("In", "InLi")
 NORMAL_95 = 1.959963984540054
 
