@@ -26,9 +26,11 @@ def reconstruct(scan: xr.Dataset, centre: float | str = "auto", **options: Any) 
     ``options``: ``rows`` (a slice of detector rows), ``filter`` (ramp, shepp-logan, …), ``pixel_size_um``.
     The centre of rotation that was used is in ``attrs["centre_px"]``.
     """
+    from operando.pipeline.unpack import unpacked_meanwhile
     from operando.tomography.scan import reconstruct_scan
 
-    volume, found, std = reconstruct_scan(scan, centre=centre, **options)
+    with unpacked_meanwhile(scan) as readable:
+        volume, found, std = reconstruct_scan(readable, centre=centre, **options)
     return volume.assign_attrs(centre_px=found, centre_px_std=std)
 
 

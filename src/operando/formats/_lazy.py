@@ -1,11 +1,13 @@
 """Lazy arrays without dask: an index reaches the file and only the indexed part is read."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
@@ -26,6 +28,10 @@ class Part(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
 
+    @property
+    def whole_frames(self) -> bool:
+        """Whether some rows of a frame cost as much as all of it: it is compressed, or a file of its own."""
+
     def read(self, key: Key) -> np.ndarray:
         """Values at ``key``: one integer, slice or increasing vector a dimension."""
 
@@ -38,11 +44,21 @@ class Hdf5Part:
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    whole_frames: bool
+
+    @classmethod
+    def of(cls, path: Path, dataset: Any, shape: tuple[int, ...] | None = None) -> "Hdf5Part":
+        """``dataset`` of an open file, in another shape where that is given."""
+        shape = tuple(int(n) for n in dataset.shape) if shape is None else shape
+        return cls(path, dataset.name, shape, dataset.dtype, packed(dataset))
 
     def read(self, key: Key) -> np.ndarray:
         """Values at ``key``; a 2-D dataset in a 3-D stack answers as one frame."""
         with open_hdf5(self.path) as file:
-            values = self._decoded(file[self.name], key)
+            dataset = file[self.name]
+            values = self._decoded(dataset, key)
+            if values.ndim == 3:
+                ask_for_next_rows(dataset, key)
         if values.dtype.kind == "f" and values.ndim == 3:
             self._refuse_empty_frames(values, key)
         return values
@@ -64,8 +80,8 @@ class Hdf5Part:
 
     def _refuse_empty_frames(self, values: np.ndarray, key: Key) -> None:
         """Single pixels without a value are common; whole frames of them are lost frames."""
-        empty = np.isnan(values).all(axis=(1, 2))
-        if empty.any() and not empty.all():
+        empty, whole = np.isnan(values).all(axis=(1, 2)), values.shape[1:] == self.shape[1:]
+        if empty.any() and (whole or not empty.all()):
             number = np.atleast_1d(np.arange(self.shape[0])[key[0]])[np.argmax(empty)]
             found = f"{self.name}: {empty.sum()} frames, the first of them {number}, hold no number"
             raise BrokenFileError(self.path, found, "leave the scan out")
@@ -74,6 +90,58 @@ class Hdf5Part:
         if dataset.ndim == len(self.shape) - 1:
             return np.asarray(dataset[key[1:]])[np.newaxis][key[0]]
         return np.asarray(dataset[key])
+
+
+LEAST_CHUNK_ROWS = 32
+"""Chunks of fewer rows are about as high as the slabs that are read."""
+MOST_ASKED = 2**28
+"""Bytes asked for ahead at the most; they take the page cache, not the process's memory."""
+
+
+def packed(dataset: Any) -> bool:
+    """Whether rows can't be read without decoding most of their frames."""
+    if dataset.is_virtual:
+        sources = dataset.virtual_sources()
+        return bool(sources) and _packed_source(dataset, sources[0])
+    filters = dataset.id.get_create_plist().get_nfilters()
+    return bool(filters and dataset.chunks and dataset.ndim == 3 and dataset.chunks[1] >= LEAST_CHUNK_ROWS)
+
+
+def _packed_source(dataset: Any, source: Any) -> bool:
+    """As ``packed``, for the first of the files that a virtual dataset takes its frames from."""
+    if source.file_name in {".", ""}:
+        return packed(dataset.file[source.dset_name])
+    path = Path(dataset.file.filename).parent / source.file_name
+    if not path.exists():  # a numbered name (%b), or relative to where the program was started
+        return False
+    with open_hdf5(path) as file:
+        return packed(file[source.dset_name])
+
+
+def ask_for_next_rows(dataset: Any, key: Key) -> None:
+    """Ask the system to fetch the rows below these: slabs follow each other, and lie scattered over the file.
+
+    The bytes come into the system's cache while this slab is computed. Only for plain bytes: contiguous datasets.
+    """
+    start = dataset.id.get_offset()
+    frames, rows = key[0], key[1]
+    if (
+        start is None
+        or not isinstance(frames, slice)
+        or not isinstance(rows, slice)
+        or not hasattr(os, "posix_fadvise")
+    ):
+        return
+    count, height, columns = dataset.shape
+    low, high, _ = rows.indices(height)
+    width = columns * dataset.dtype.itemsize
+    wanted = (min(high + (high - low), height) - high) * width
+    numbers = range(count)[frames]
+    if wanted <= 0 or len(numbers) * wanted > MOST_ASKED:
+        return
+    with open(dataset.file.filename, "rb") as file:
+        for number in numbers:
+            os.posix_fadvise(file.fileno(), start + (number * height + high) * width, wanted, os.POSIX_FADV_WILLNEED)
 
 
 def _missing_filters(dataset: Any) -> list[str]:
@@ -144,3 +212,9 @@ def _local(indices: np.ndarray) -> slice | np.ndarray:
 def lazy(parts: Sequence[Part]) -> indexing.LazilyIndexedArray:
     """The parts as data for an ``xarray.Variable`` that reads only what is indexed and asked for."""
     return indexing.LazilyIndexedArray(Stack(parts))
+
+
+def described(product: xr.Dataset, name: str, parts: Sequence[Part]) -> xr.Dataset:
+    """Say in the encoding of the variable ``name`` whether its frames can only be read whole."""
+    product[name].encoding["whole_frames"] = any(part.whole_frames for part in parts)
+    return product

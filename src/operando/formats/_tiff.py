@@ -53,6 +53,11 @@ class TiffPart:
     dtype: np.dtype[Any]
     offset: int | None
 
+    @property
+    def whole_frames(self) -> bool:
+        """Pages that are no plain pixels are decoded whole."""
+        return self.offset is None
+
     def read(self, key: Key) -> np.ndarray:
         """Values at ``key``; raises ``BrokenFileError`` for a truncated file."""
         if self.offset is not None:
@@ -81,6 +86,11 @@ class TiffSeriesPart:
     paths: tuple[Path, ...]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    @property
+    def whole_frames(self) -> bool:
+        """Opening a file takes longer than reading it."""
+        return True
 
     def read(self, key: Key) -> np.ndarray:
         """Values at ``key``; raises ``BrokenFileError`` naming a file that is not as the others."""

@@ -54,7 +54,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
         angles[image_key == PROJECTION] = _theta(path, exchange, data.shape[0], warnings)
         size = _pixel_size(path, file, options)
         optional: dict[str, Any] = {} if size is None else {"pixel_size": size}
-        return SCAN.new(
+        scan = SCAN.new(
             counts=_lazy.lazy(parts),
             image_key=image_key,
             rotation_angle=angles,
@@ -63,6 +63,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
             attrs={"format": NAME, "warnings": warnings},
             **optional,
         )
+        return _lazy.described(scan, "counts", parts)
 
 
 def _parts(path: Path, exchange: Any, data: _lazy.Hdf5Part, warnings: list[str]) -> tuple[list[_lazy.Part], list[int]]:
@@ -94,7 +95,7 @@ def _stack(path: Path, dataset: Any, frame: tuple[int, ...] | None) -> _lazy.Hdf
             path, f"{dataset.name} has axes {_hdf5.text(axes)!r}", "store the angle as the first axis"
         )
     _hdf5.check_sources(dataset, path)
-    return _lazy.Hdf5Part(path, dataset.name, tuple(int(n) for n in shape), dataset.dtype)
+    return _lazy.Hdf5Part.of(path, dataset, tuple(int(n) for n in shape))
 
 
 def _theta(path: Path, exchange: Any, count: int, warnings: list[str]) -> np.ndarray:

@@ -55,7 +55,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
         voxel = _hdf5.length_um(size, path) if known else options.pixel_size_um
         optional: dict[str, Any] = {} if voxel is None else {"voxel_size": voxel}
         return RAW_VOLUME.new(
-            grey=_lazy.lazy([_lazy.Hdf5Part(path, dataset.name, dataset.shape, dataset.dtype)]),
+            grey=_lazy.lazy([_lazy.Hdf5Part.of(path, dataset)]),
             start=NOT_A_TIME,
             end=NOT_A_TIME,
             attrs={"format": NAME, "warnings": []},

@@ -77,8 +77,9 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
             "ring_current": _ring_current(frames),
             "pixel_size": _pixel_size(frames, options),
         }
-        return SCAN.new(
-            counts=_lazy.lazy([_lazy.Hdf5Part(path, data.name, data.shape, data.dtype)]),
+        parts = [_lazy.Hdf5Part.of(path, data)]
+        scan = SCAN.new(
+            counts=_lazy.lazy(parts),
             image_key=keys,
             rotation_angle=angles,
             start=start,
@@ -86,6 +87,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
             attrs={"format": NAME, "warnings": frames.warnings, **_title(frames)},
             **{name: values for name, values in optional.items() if values is not None},
         )
+        return _lazy.described(scan, "counts", parts)
 
 
 def _detector(entry: Any) -> Any:

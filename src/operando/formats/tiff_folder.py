@@ -70,7 +70,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
     angles = np.full(image_key.size, np.nan)
     angles[image_key == PROJECTION] = _angles(path, int((image_key == PROJECTION).sum()), warnings)
     optional: dict[str, Any] = {} if options.pixel_size_um is None else {"pixel_size": options.pixel_size_um}
-    return SCAN.new(
+    scan = SCAN.new(
         counts=_lazy.lazy(stacks),
         image_key=image_key,
         rotation_angle=angles,
@@ -79,6 +79,7 @@ def read(path: Path, options: ReadOptions) -> xr.Dataset:
         attrs={"format": NAME, "warnings": warnings},
         **optional,
     )
+    return _lazy.described(scan, "counts", stacks)
 
 
 def _order(group: Group) -> tuple[bool, int]:

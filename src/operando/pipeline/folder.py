@@ -9,6 +9,7 @@ from typing import Any
 from operando.model.contract import Contract
 from operando.pipeline import digest
 from operando.pipeline.index import Entry
+from operando.pipeline.unpack import UNPACKED
 from operando.pipeline.worker import Outcome, Target, Task, markers_of
 
 
@@ -52,6 +53,11 @@ class ResultsFolder:
             shutil.rmtree(final)
         target.path.rename(final)
         return {"path": str(final.relative_to(self.path)), "content": None}
+
+    def remove_copies(self, identity: str = "*") -> None:
+        """Delete the copies of packed scans, or that of one raw file."""
+        for path in (self.path / UNPACKED).glob(f"{identity}.frames*"):
+            _remove(path)
 
     def holds(self, entry: Entry) -> bool:
         """Whether all products of an entry are there."""

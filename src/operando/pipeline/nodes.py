@@ -1,7 +1,7 @@
 """The state of a run: one node a step and frame, what it depends on, and what it was made from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from operando.pipeline.expression import Fused, Many, Raw, Row, Source, Stored
 from operando.pipeline.graph import AnyStep, Plan
 from operando.pipeline.index import Entry
 from operando.pipeline.raw import RawFiles
+from operando.pipeline.unpack import UNPACKED
 
 State = Literal["waiting", "running", "done", "failed", "blocked"]
 WHOLE = ""
@@ -68,8 +69,13 @@ class Nodes:
         self.frames: dict[Frame, list[str]] = {**raw.keys(), "pair": []}
         self._place = {kind: {key: n for n, key in enumerate(keys)} for kind, keys in self.frames.items()}
         self.pairs_known = "pairs" not in plan.makers
-        self._raw = {(frame.product, frame.key): frame for frame in raw.frames}
+        copies = results / UNPACKED
+        self._raw = {
+            (frame.product, frame.key): replace(frame, unpacked=copies / f"{frame.identity}.frames")
+            for frame in raw.frames
+        }
         self.paths = {frame.key: str(frame.path) for frame in raw.frames}
+        self.identities = {frame.key: frame.identity for frame in raw.frames}
         for step in plan.steps.values():
             for frame in self._frames_of(step.over):
                 self._add(step, frame)

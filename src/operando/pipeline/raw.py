@@ -18,6 +18,7 @@ from operando.model.contract import Frame
 from operando.model.errors import BrokenFileError, ConfigurationError, OperandoError
 from operando.model.reading import ReadOptions
 from operando.pipeline import digest, trial
+from operando.pipeline.unpack import unpacked
 
 Times = tuple[str, str]
 
@@ -43,6 +44,8 @@ class RawFrame:
     identity: str
     options: ReadOptions
     times: Times | None = None
+    unpacked: Path | None = None
+    """Where a copy may lie of a scan whose frames can only be read whole."""
 
     @property
     def key(self) -> str:
@@ -300,7 +303,7 @@ def _open(frame: RawFrame) -> xr.Dataset:
         dataset = spectra.isel(spectrum=frame.item).copy()
     else:
         dataset = reader(frame.path, frame.options)
-    dataset = _complete(dataset, frame)
+    dataset = _complete(dataset if frame.unpacked is None else unpacked(dataset, frame.unpacked), frame)
     dataset.attrs.update(frame=frame.index, file=frame.file)
     return dataset
 

@@ -70,6 +70,7 @@ class Coordinator:
                 for future in executor.wait(list(self._running)):
                     self._collect(future)
             self.report.incidents += executor.incidents()
+        self.folder.remove_copies()
         return self.report
 
     def _cuts(self) -> list[Cut]:
@@ -221,6 +222,8 @@ class Coordinator:
     def _settle_as(self, node: Node, state: Any) -> None:
         """Settle a node and wake what waited for it; the pairs of scans make new nodes."""
         node.state = state
+        if any(output.name == "volume" for output in node.step.outputs):
+            self.folder.remove_copies(self.nodes.identities.get(node.frame, ""))
         woken = self._waiters.pop(node.key, [])
         if node.step.name == "pairs":
             woken += self.nodes.set_pairs(self._pairs(node))

@@ -14,6 +14,7 @@ from operando.model.errors import ConfigurationError, OperandoError
 from operando.model.interval import Quantity, from_std
 from operando.model.reading import ReadOptions
 from operando.pipeline import codec, export
+from operando.pipeline.unpack import unpacked_meanwhile
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def reconstruct(
     about: dict[str, Any] = {}
     warnings = dict.fromkeys(scan.attrs.get("warnings", ()))
 
-    def noted() -> Iterator[xr.DataArray]:
+    def noted(scan: xr.Dataset) -> Iterator[xr.DataArray]:
         """The slabs, with what their attributes say kept."""
         for slab in reconstruct_slabs(scan, centre=centre, rows=rows, filter=filter_name):
             about.update(slab.attrs, columns=slab.sizes["x"])
@@ -71,7 +72,8 @@ def reconstruct(
             yield slab
 
     height = len(range(scan.sizes["row"])[slice(*rows) if rows else slice(None)])
-    written = export.write_slabs(noted(), height, output)
+    with unpacked_meanwhile(scan, output.parent) as readable:
+        written = export.write_slabs(noted(readable), height, output)
     found = from_std(about["centre_px"], about["centre_px_std"], "px")
     shape = (height, about["columns"], about["columns"])
     return Reconstructed(written, shape, about["units"], found, tuple(warnings))
