@@ -9,6 +9,11 @@ from phantoms import disc, image, radius_map, sinogram, veiled
 from recipes import COLUMNS, FLATS, PIXEL, ROWS, SHAPES, Recipe, half_turn, plain, run
 from scipy import fft, ndimage
 
+from operando.tomography.centre import CentreParameters, centre
+from operando.tomography.centres import CentresParameters, centres
+from operando.tomography.reconstruct import ReconstructParameters, reconstruct
+from operando.tomography.rings import RingsParameters, rings
+
 
 def error(volume: xr.Dataset, truth: np.ndarray, row: int = ROWS // 2, inside: float = 26) -> float:
     """Root mean square error of a slice in 1/pixel."""
@@ -163,3 +168,40 @@ def test_denoising_is_done_and_its_effect_on_volumes_stated(tmp_path: Path) -> N
     assert trust["gained"].shape == trust["lost"].shape == (ROWS // 4,)
     level = 0.5 * (quiet["mu"].values.max() + quiet["mu"].values.min())
     assert np.abs(trust["gained"] - trust["lost"]).max() < 0.2, level
+
+
+def test_a_truncated_scan_does_not_show_its_slabs() -> None:
+    """Half of the rows show a wider sample than the others: all are continued alike, however they are cut."""
+    angles = half_turn()
+    rows = [sinogram([disc(radius, 0.006)], angles, COLUMNS, 31.0) for radius in (45, 60)]
+    data = np.stack(rows).repeat(8, 0).astype(np.float32)
+    attenuation = xr.Dataset(
+        {
+            "attenuation": (("angle", "row", "column"), np.moveaxis(data, 0, 1), {"units": "1"}),
+            "starved": (("angle", "row", "column"), np.zeros((len(angles), 16, COLUMNS), bool), {"units": "1"}),
+            "rotation_angle": (("angle",), angles, {"units": "rad"}),
+            "pixel_size": ((), PIXEL, {"units": "um"}),
+        },
+        coords={"row": np.arange(16)},
+    )
+    own = centres([centre(attenuation, 31.0, CentreParameters())], CentresParameters()).isel(scan=0)
+    sinograms = rings(attenuation, RingsParameters(method="none"))
+    assert bool(own["truncated"])
+
+    def volume(low: int, high: int) -> np.ndarray:
+        part = sinograms.isel(row=slice(low, high))
+        return reconstruct(part, own, None, ReconstructParameters(noise_map=False))[0]["mu"].values
+
+    np.testing.assert_array_equal(np.concatenate([volume(0, 8), volume(8, 16)]), volume(0, 16))
+
+
+def test_rows_that_see_nothing_are_not_reconstructed(tmp_path: Path) -> None:
+    """Behind the slits nothing is known: such rows stay 0, untrusted, and the lit ones are as without the slits."""
+    lit = np.arange(ROWS) >= ROWS // 2
+    whole, _ = run(tmp_path / "open", Recipe(plain(), half_turn()), "")
+    half = Recipe(plain(), half_turn(), beam=20000.0 * lit[:, None])
+    volume, trust = run(tmp_path / "slits", half, "")
+    dark = ~lit
+    np.testing.assert_allclose(volume["mu"].values[dark], 0, atol=0.001)  # as integers of a stated range hold it
+    assert (trust["starved_share"].values[: dark.sum() // 4] == 1).all()
+    np.testing.assert_allclose(volume["mu"].values[lit], whole["mu"].values[lit], atol=0.05)

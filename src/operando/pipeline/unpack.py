@@ -100,7 +100,7 @@ def write_bands(counts: xr.DataArray, copy: Path) -> None:
                 for first in range(0, rows, BAND):
                     band = part[:, first : first + BAND]
                     file.seek((first * frames + start * band.shape[1]) * columns * size)
-                    file.write(np.ascontiguousarray(band, counts.dtype.newbyteorder("=")))
+                    file.write(band.astype(counts.dtype.newbyteorder("=")).tobytes())
         growing.replace(copy)
     finally:
         growing.unlink(missing_ok=True)

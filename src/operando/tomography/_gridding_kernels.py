@@ -1,7 +1,8 @@
 """Compiled kernels of the gridding reconstruction: sixteen slices side by side in the innermost axis.
 
-Eight lanes hold real parts, eight imaginary parts: slice ``i`` is the real and slice ``i + 8`` the imaginary
-part of one complex sinogram, and comes back as the real and the imaginary part of one complex image.
+Eight lanes hold real parts, eight imaginary parts: slice ``2 i`` is the real and slice ``2 i + 1`` the imaginary
+part of one complex sinogram, and comes back as the real and the imaginary part of one complex image. Rounding mixes
+the two, so that neighbours share: whatever even number of rows a scan is cut into, the bits are the same.
 """
 
 import numba
@@ -38,6 +39,11 @@ BLOCK = 16
 """Columns of the image that are written at once: one cache line."""
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _lane_of(slice_number: int) -> int:
+    return slice_number // 2 + (slice_number % 2) * (LANES // 2)
+
+
 @numba.njit(cache=True, nogil=True)
 def to_lines(
     sinograms: np.ndarray,
@@ -68,16 +74,17 @@ def to_lines(
     lowest = tail.shape[0] // 2
     for angle in range(first, last):
         points[:] = 0
-        for lane in range(slices):
+        for one in range(slices):
+            lane = _lane_of(one)
             for column in range(min(columns, size)):
-                points[column, lane] = sinograms[lane, angle, column]
+                points[column, lane] = sinograms[one, angle, column]
         coarse[:] = 0
         for column in range(min(columns, size)):
             for lane in range(LANES):
                 coarse[column // width, lane] += points[column, lane]
         for column in range(size, columns):
-            for lane in range(slices):
-                value = sinograms[lane, angle, column]
+            for one in range(slices):
+                lane, value = _lane_of(one), sinograms[one, angle, column]
                 points[column - size, lane] += value
                 coarse[column // width, lane] += value
         flipped = transform(points, other, radices, tables)
@@ -241,7 +248,8 @@ def transform_columns(
         for y in range(columns):
             reach = np.sqrt(max(radius * radius - (y - middle) ** 2, 0.0))
             for image in range(images.shape[0]):
+                lane = _lane_of(image)
                 for x in range(count):
                     inside = abs(start + x - middle) <= reach
-                    value = block[y, x, image] * (taper[y] * taper[start + x]) + steady[image]
+                    value = block[y, x, lane] * (taper[y] * taper[start + x]) + steady[lane]
                     images[image, y, start + x] = value if inside else 0

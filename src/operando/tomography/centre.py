@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
+import xarray as xr
 from pydantic import Field
 from scipy import fft
 
@@ -13,12 +14,15 @@ from operando.model.products.tomography import CENTRE, Attenuation, Centre
 from operando.model.step import Setting, step
 from operando.tomography._frames import file_of
 from operando.tomography.angles import check_angles, coverage, is_full_turn
+from operando.tomography.padding import is_truncated, overhang
 from operando.tomography.tilt import estimate_tilt
 
 TAPER = 0.1
 """Share of the half width over which the window falls to 0: what it touches is no longer the same at all angles."""
 LEAST_STD = 0.01
 """No centre is known better than this (px): interpolation and the detector's own distortion."""
+MOST_STARVED = 0.5
+"""Rows of which more rays are starved say nothing of the container."""
 
 
 class CentreParameters(Parameters):
@@ -33,7 +37,7 @@ class CentreParameters(Parameters):
     )
 
 
-@step(version=2)
+@step(version=3)
 def centre(
     attenuation: Attenuation,
     setting: Annotated[Literal["auto"] | float, Setting("tomography.centre")],
@@ -44,19 +48,48 @@ def centre(
     Stripes do not harm, for they do not turn with the sample; so the rows are taken before ring removal.
 
     A projection and its mirror image half a turn later must continue each other. Each group of rows gives an
-    estimate; the result is their weighted median, its standard deviation comes from their scatter.
+    estimate; the result is their weighted median, its standard deviation comes from their scatter. How far a round
+    container reaches beyond the field is found from the same rows, once for the whole scan.
     """
     attrs = {key: attenuation.attrs[key] for key in ("file", "frame") if key in attenuation.attrs}
-    if setting != "auto":
-        return CENTRE.new(attrs={**attrs, "warnings": []}, centre=np.float64(setting), centre_std=np.float64(0.0))
-    value, std, said = find_centre(
+    value, std, said = (float(setting), 0.0, []) if setting != "auto" else _found(attenuation, params)
+    rows = attenuation.sizes["row"]
+    reach, cut = find_overhang(lambda group: attenuation.isel(row=group), rows, value, params)
+    return CENTRE.new(
+        attrs={**attrs, "warnings": said},
+        centre=value,
+        centre_std=std,
+        overhang=np.int64(reach),
+        truncated=np.bool_(cut),
+    )
+
+
+def _found(attenuation: xr.Dataset, params: CentreParameters) -> tuple[float, float, list[str]]:
+    return find_centre(
         lambda rows: np.moveaxis(attenuation["attenuation"].isel(row=rows).values, 1, 0),
         attenuation.sizes["row"],
         attenuation["rotation_angle"].values,
         params,
         file_of(attenuation),
     )
-    return CENTRE.new(attrs={**attrs, "warnings": said}, centre=value, centre_std=std)
+
+
+def find_overhang(
+    read: Callable[[slice], xr.Dataset], rows: int, centre: float, params: CentreParameters
+) -> tuple[int, bool]:
+    """Columns that a round container reaches beyond the field, and whether the field cuts it at all.
+
+    The median over single rows of the scan, those that see next to nothing left out; ``read`` gives the line
+    integrals of some rows.
+    """
+    found = []
+    for group in row_groups(rows, params):
+        row = read(slice(group.start, group.start + 1))
+        if row["starved"].values.mean() < MOST_STARVED:
+            sinogram = np.moveaxis(row["attenuation"].values, 1, 0)
+            found.append((overhang(sinogram, centre), is_truncated(sinogram)))
+    reach, cut = np.median(found, axis=0) if found else (0.0, 0.0)
+    return int(reach), bool(cut >= 0.5)
 
 
 def find_centre(

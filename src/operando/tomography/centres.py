@@ -22,7 +22,7 @@ FEWEST = 4
 """Fewer scans than this can't judge each other."""
 
 
-@step(version=2)
+@step(version=3)
 def centres(series: Series[Centre], params: CentresParameters) -> Centres:
     """Keep every centre as found unless it does not fit a line through its neighbours; then take the line's.
 
@@ -38,8 +38,14 @@ def centres(series: Series[Centre], params: CentresParameters) -> Centres:
         for c, scan, value, new, odd in zip(series, scans, found, centre, outlier, strict=True)
         if odd
     ]
+    reach = {name: np.array([c[name] for c in series]) for name in ("overhang", "truncated") if name in series[0]}
     return CENTRES.new(
-        coords={"scan": ("scan", scans)}, attrs={"warnings": said}, centre=centre, centre_std=std, outlier=outlier
+        coords={"scan": ("scan", scans)},
+        attrs={"warnings": said},
+        centre=centre,
+        centre_std=std,
+        outlier=outlier,
+        **reach,
     )
 
 

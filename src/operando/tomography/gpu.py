@@ -137,17 +137,18 @@ class Spreader:
         image = xp.fft.ifft(xp.roll(inner, (turn, turn), axis=(0, 1)), axis=1, norm="forward")[:, place]
         image = xp.fft.ifft(image, axis=0, norm="forward")[place]
         image = image * self.taper[..., None] + steady * self.inside[..., None]
-        both = xp.moveaxis(xp.concatenate([image.real, image.imag], axis=2), 2, 0)[: len(sinograms)]
+        pairs = xp.stack([image.real, image.imag], axis=3).reshape(*image.shape[:2], BATCH)
+        both = xp.moveaxis(pairs, 2, 0)[: len(sinograms)]
         host = both.get() if hasattr(both, "get") else both
         return np.ascontiguousarray(host, np.float32)
 
     def _packed(self, sinograms: np.ndarray) -> Any:
-        """Complex (angle, column, lane): slice i is the real, slice i + 8 the imaginary part of lane i."""
-        xp, half = self.xp, BATCH // 2
+        """Complex (angle, column, lane): slice 2 i is the real, slice 2 i + 1 the imaginary part of lane i."""
+        xp = self.xp
         whole = np.zeros((BATCH, *sinograms.shape[1:]), np.float32)
         whole[: len(sinograms)] = sinograms
         stack = xp.asarray(whole)
-        return xp.moveaxis(stack[:half] + 1j * stack[half:], 0, 2).astype(np.complex64)
+        return xp.moveaxis(stack[::2] + 1j * stack[1::2], 0, 2).astype(np.complex64)
 
     def _lines(self, packed: Any) -> tuple[Any, Any]:
         """Filtered lines (angle, frequency from 1 - size/2, lane) without their zero frequency, and its sum."""

@@ -56,15 +56,15 @@ def extended(sinograms: np.ndarray, pad: int, centre: float) -> np.ndarray:
     return wide
 
 
-def continued(sinograms: np.ndarray, centre: float, choice: str, one_sided: bool = False) -> np.ndarray:
-    """Sinograms continued beyond the field where ``choice`` is "always", or "auto" and the sample is wider.
+def steps_of(overhang: float, columns: int) -> int:
+    """Columns of continuation, rounded up to whole steps, so that neighbouring scans share their tables."""
+    step = max(1, columns // 64)
+    return -(-int(overhang) // step) * step
 
-    The overhang is rounded up to whole steps, so that neighbouring slabs share their tables.
-    """
-    if choice == "never" or (choice == "auto" and not is_truncated(sinograms, one_sided)):
-        return sinograms
-    step = max(1, sinograms.shape[-1] // 64)
-    return extended(sinograms, -(-overhang(sinograms, centre) // step) * step, centre)
+
+def continued(sinograms: np.ndarray, centre: float, pad: int) -> np.ndarray:
+    """Sinograms continued by ``pad`` columns on both sides, as they are for 0."""
+    return extended(sinograms, pad, centre) if pad else sinograms
 
 
 def reconstruct_truncated(

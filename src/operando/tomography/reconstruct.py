@@ -1,6 +1,6 @@
 """From sinograms to the attenuation coefficient in 1/cm, with a map of how far it can be trusted."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,11 +14,13 @@ from operando.model.step import Cut, Own, Setting, step
 from operando.tomography._frames import file_of
 from operando.tomography.denoise import denoise_rows
 from operando.tomography.gridding import reconstruct_padded, reconstruct_sinograms
-from operando.tomography.padding import continued
+from operando.tomography.padding import continued, is_truncated, overhang, steps_of
 from operando.tomography.stitch import embedded, joined_share, measured_radius, stitch_full_turn
 from operando.tomography.trust import COARSE, alternating, odd_even_noise, starved_share
 
 CM_PER_UM = 1e-4
+BLOCK = 8
+"""Rows that are reconstructed or left out together; slabs start at multiples of them."""
 
 
 class ReconstructParameters(Parameters):
@@ -43,7 +45,7 @@ class ReconstructParameters(Parameters):
     noise_map: bool = Field(default=True, description="estimate the noise from odd against even projections")
 
 
-@step(version=2, cut=Cut(working_bytes=24, fixed_bytes=250))
+@step(version=3, cut=Cut(working_bytes=24, fixed_bytes=250))
 def reconstruct(
     sinograms: Sinograms,
     centres: Own[Centres],
@@ -53,7 +55,7 @@ def reconstruct(
     """Filtered back projection by gridding; 1/cm. Slabs must start at multiples of four rows.
 
     The axis lies at x = y = (columns - 1) / 2 voxels. Voxels outside the circle that the columns span are 0
-    and their rays count as starved.
+    and their rays count as starved; rows in which every ray is starved stay 0.
     """
     pixel = pixel_of(sinograms, pixel_size_um)
     data, angles = sinograms["sinogram"].values, sinograms["rotation_angle"].values
@@ -66,9 +68,11 @@ def reconstruct(
     share = (joined_share if half else starved_share)(sinograms["starved"].values, angles, centre)
     if half:
         data, angles, centre = stitch_full_turn(data, angles, centre)
-    wide = continued(data, centre, params.truncated, half)
-    volume = reconstruct_padded(wide, angles, centre, params.filter, (wide.shape[2] - data.shape[2]) // 2)
-    del wide
+    pad = (_stitched_reach if half else _reach)(data, centre, centres, params)
+    lit = np.logical_not(sinograms["starved"].values.all(axis=(1, 2)))
+    volume = _of_lit_rows(
+        lambda part: reconstruct_padded(continued(part, centre, pad), angles, centre, params.filter, pad), data, lit
+    )
     volume /= np.float32(pixel * CM_PER_UM)
     if half:
         volume = embedded(volume, 2 * columns, radius)
@@ -84,6 +88,35 @@ def reconstruct(
             **changed,
         ),
     )
+
+
+def _of_lit_rows(reconstruct_rows: Callable[[np.ndarray], np.ndarray], data: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """Slices of the rows that see something: behind slits a large detector is dark in most of them.
+
+    They are kept in blocks of eight, so that a row keeps its neighbour, with whom it shares its rounding.
+    """
+    in_block = np.logical_or.reduceat(lit, np.arange(0, len(lit), BLOCK)).repeat(BLOCK)[: len(lit)]
+    if in_block.all():
+        volume = reconstruct_rows(data)
+    else:
+        volume = np.zeros((len(data), data.shape[2], data.shape[2]), np.float32)
+        if in_block.any():
+            volume[in_block] = reconstruct_rows(data[in_block])
+    volume[~lit] = 0
+    return volume
+
+
+def _reach(data: np.ndarray, centre: float, centres: xr.Dataset, params: ReconstructParameters) -> int:
+    """Columns by which projections are continued: the same for all rows of a scan, however it is cut into slabs."""
+    known = "overhang" in centres and (params.truncated == "always" or bool(centres["truncated"]))
+    return steps_of(int(centres["overhang"]), data.shape[2]) if known and params.truncated != "never" else 0
+
+
+def _stitched_reach(data: np.ndarray, centre: float, centres: xr.Dataset, params: ReconstructParameters) -> int:
+    """The same for two halves that were joined, from these rows alone."""
+    if params.truncated == "never" or (params.truncated == "auto" and not is_truncated(data, one_sided=True)):
+        return 0
+    return steps_of(overhang(data, centre), data.shape[2])
 
 
 def quietened(volume: np.ndarray, noise: np.ndarray, params: ReconstructParameters) -> dict[str, np.ndarray]:

@@ -9,13 +9,13 @@ import xarray as xr
 from operando.model.errors import ConfigurationError
 from operando.model.products.raw import PROJECTION
 from operando.tomography._frames import file_of, select
-from operando.tomography.centre import CentreParameters, find_centre
+from operando.tomography.centre import CentreParameters, find_centre, find_overhang
 from operando.tomography.glare import GlareParameters
 from operando.tomography.glare import glare as find_glare
 from operando.tomography.gridding import reconstruct_padded
 from operando.tomography.linearise import LineariseParameters, linearise
 from operando.tomography.normalise import NormaliseParameters, normalise
-from operando.tomography.padding import continued
+from operando.tomography.padding import continued, steps_of
 from operando.tomography.reconstruct import CM_PER_UM
 from operando.tomography.rings import RingsParameters, rings
 
@@ -67,13 +67,13 @@ def reconstruct_slabs(
     pixel = float(scan["pixel_size"]) if "pixel_size" in scan else pixel_size_um
     glare = find_glare(scan, GlareParameters())
     value, std = _centre(scan, glare, centre)
+    pad = _reach(scan, glare, value)
     step, scale = (float(pixel), float(pixel) * CM_PER_UM) if pixel else (1.0, 1.0)
     attrs = {"units": "1/cm" if pixel else "1/pixel", "centre_px": value, "centre_px_std": std}
     for start in range(first, last, SLAB):
         slab = sinograms_of(scan.isel(row=slice(start, min(start + SLAB, last))), glare)
         data, angles = slab["sinogram"].values, slab["rotation_angle"].values
-        wide = continued(data, value, "auto")
-        volume = reconstruct_padded(wide, angles, value, filter, (wide.shape[2] - data.shape[2]) // 2)
+        volume = reconstruct_padded(continued(data, value, pad), angles, value, filter, pad)
         volume /= np.float32(scale)
         yield _array(volume, start, step, {**attrs, "warnings": list(slab.attrs.get("warnings", []))})
 
@@ -101,6 +101,14 @@ def _centre(scan: xr.Dataset, glare: xr.Dataset, centre: float | str) -> tuple[f
         file_of(scan),
     )
     return value, std
+
+
+def _reach(scan: xr.Dataset, glare: xr.Dataset, centre: float) -> int:
+    """Columns by which projections are continued on both sides; 0 where the field holds the sample."""
+    reach, cut = find_overhang(
+        lambda rows: attenuation_of(scan.isel(row=rows), glare), scan.sizes["row"], centre, CentreParameters()
+    )
+    return steps_of(reach, scan.sizes["column"]) if cut else 0
 
 
 def sinograms_of(scan: xr.Dataset, glare: xr.Dataset | None = None) -> xr.Dataset:

@@ -96,7 +96,11 @@ SINOGRAMS = Contract(
 CENTRE = Contract(
     "centre",
     "the centre of rotation",
-    {"centre": Variable((), "px", "from the middle of column 0", "std")},
+    {
+        "centre": Variable((), "px", "from the middle of column 0", "std"),
+        "overhang": Variable((), "px", "how far a round container reaches beyond either side of the field", None, True),
+        "truncated": Variable((), "1", "true where the sample reaches beyond the field", None, True),
+    },
     frame="scan",
 )
 
@@ -106,6 +110,8 @@ CENTRES = Contract(
     {
         "centre": Variable(("scan",), "px", "as found, or from its neighbours where flagged", "std"),
         "outlier": Variable(("scan",), "1", "true where the scan's own centre does not fit the series"),
+        "overhang": Variable(("scan",), "px", "how far a round container reaches beyond the field", None, True),
+        "truncated": Variable(("scan",), "1", "true where the sample reaches beyond the field", None, True),
     },
 )
 
