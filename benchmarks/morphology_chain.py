@@ -98,7 +98,7 @@ def _onsets(folder: Path) -> Iterator[Outcome]:
     found, true = (
         json.loads((folder / place / "summary.json").read_text(encoding="utf-8")) for place in ("results", "truth")
     )
-    middles = [np.mean([_instant(scan[end]) for end in ("start", "end")]) for scan in true["scans"]]
+    middles = np.array([np.mean([_instant(scan[end]) for end in ("start", "end")]) for scan in true["scans"]])
     for kind in ("void_onset", "contact_loss_onset"):
         times = [_first(one["events"], kind) for one in (true, found)]
         numbers = [[-1.0] * 3 if t is None else [float(np.sum(middles < end)) for end in t] for t in times]
