@@ -10,7 +10,7 @@ from joint_parts import at, exposures, filled, record, spectra_exposures
 
 from operando.electrochemistry.curve import curve
 from operando.joint.events import events, order_of, steadied
-from operando.joint.onset import Posterior, before, rise_onset, uniform
+from operando.joint.onset import Posterior, before, parted_onset, rise_onset, uniform
 from operando.joint.scan_timeline import scan_timeline
 from operando.joint.spectrum_timeline import spectrum_timeline
 from operando.model.products.diffraction import PHASE_PRESENCE
@@ -167,3 +167,18 @@ def test_few_scans_are_enough_for_a_clear_onset_at_the_start_of_a_step():
     assert found["low"].values[0] <= at(1.75 * 3600) <= found["high"].values[0]
     assert at(scans[3]) <= found["low"].values[0]
     assert found["high"].values[0] <= at(scans[4] + 60)
+
+
+def test_few_scans_tell_an_onset_where_their_intervals_part():
+    t = np.array([0.0, 3.0, 4.0, 6.0]) * EVERY
+    found = parted_onset(t, np.array([0.0, 0.0, 5.0, 1.0]), np.array([1.0, 1.2, 6.0, 3.0]), (3.5 * EVERY,))
+    assert t[1] <= found.quantile(0.025) <= found.quantile(0.975) <= t[2]
+    assert found.likely == 3.5 * EVERY, "half of the probability lies on the beginning of a step"
+    assert parted_onset(t, np.zeros(4), np.ones(4)) is None
+    assert parted_onset(t, np.array([0.0, 0.0, 1.1, 1.0]), np.array([1.0, 1.2, 6.0, 3.0])) is None
+
+
+def test_a_long_series_is_left_to_its_own_scatter():
+    t = np.arange(20) * EVERY
+    values = np.where(t > 10 * EVERY, 5.0, 0.0)
+    assert parted_onset(t, values, values + 1) is None

@@ -54,6 +54,23 @@ def test_the_cup_of_a_hardened_disc_is_filled() -> None:
     assert cups[1][1] == pytest.approx(expected, rel=0.01)
 
 
+def test_a_known_beam_and_anode_are_enough_and_the_wish_to_leave_it_is_heard() -> None:
+    scan = scan_of(np.full((10, 1, 16), 0.2), np.arange(10) * np.pi / 10)
+    transmission = normalise(scan, None, NormaliseParameters())
+    spectrum = Spectrum(energy_kev=tuple(ENERGIES), weight=tuple(WEIGHTS))
+
+    def found(spectrum: Spectrum | None, anode: str | None, **chosen: object) -> np.ndarray:
+        params = LineariseParameters.model_validate(chosen)
+        material = load(anode) if anode else None
+        return linearise(transmission, None, params, spectrum=spectrum, anode=material)["attenuation"].values
+
+    plain = found(None, "InLi")
+    np.testing.assert_array_equal(found(spectrum, "InLi"), found(spectrum, None, hardening_material="InLi"))
+    assert (found(spectrum, "InLi") > 1.05 * plain).all()
+    np.testing.assert_array_equal(found(spectrum, None), plain)
+    np.testing.assert_array_equal(found(spectrum, "InLi", straighten=False), plain)
+
+
 def test_hardening_without_a_spectrum_or_with_a_broken_one_is_refused() -> None:
     scan = scan_of(np.full((10, 1, 16), 0.5), np.arange(10) * np.pi / 10)
     transmission = normalise(scan, None, NormaliseParameters())

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from operando.joint.contact import alike
-from operando.joint.onset import Posterior, before, rise_onset, uniform
+from operando.joint.onset import Posterior, before, parted_onset, rise_onset, uniform
 from operando.joint.timeline import as_seconds
 from operando.model.clock import to_text
 from operando.model.products.diffraction import PhasePresence
@@ -31,7 +31,7 @@ class Found:
     when: Posterior
 
 
-@step(version=2)
+@step(version=3)
 def events(
     scan_timeline: ScanTimeline | None = None,
     interfaces: Series[Interface] | None = None,
@@ -44,7 +44,8 @@ def events(
     """Find onsets of cavities, of contact loss, of phases and of a rise of resistance, each with its 95 % interval.
 
     An onset is a change point of the series with unknown shape (Bayesian, scatter from the series itself; half of
-    the prior probability lies on the beginnings of the protocol's steps, for that is when things begin). The charge
+    the prior probability lies on the beginnings of the protocol's steps, for that is when things begin); with fewer than three
+    scans before, the intervals of cavity and contact loss tell it, if they part. The charge
     is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for every two
     events with which probability the first came before the second.
     """
@@ -96,7 +97,10 @@ def _of_interface(
     seconds = np.array([np.mean(exposure.get(frame, (np.nan, np.nan))) for frame in frames])
     found = []
     for name, kind, what in _INTERFACE:
-        when = _rise(seconds, np.array([float(one[name]) for one in interfaces]), starts)
+        value, low, high = (
+            np.array([float(one[f"{name}{end}"]) for one in interfaces]) for end in ("", "_low", "_high")
+        )
+        when = _rise(seconds, value, starts) or _parted(seconds, low, high, starts)
         found += [] if when is None else [Found(kind, what, when)]
     return found
 
@@ -106,6 +110,11 @@ def _rise(
 ) -> Posterior | None:
     order = np.argsort(seconds, kind="stable")
     return rise_onset(seconds[order], values[order], tuple(starts), None if stds is None else stds[order])
+
+
+def _parted(seconds: np.ndarray, low: np.ndarray, high: np.ndarray, starts: np.ndarray) -> Posterior | None:
+    order = np.argsort(seconds, kind="stable")
+    return parted_onset(seconds[order], low[order], high[order], tuple(starts))
 
 
 def _of_resistance(resistances: xr.Dataset | None, origin: Origin, starts: np.ndarray) -> list[Found]:

@@ -81,6 +81,27 @@ def rise_onset(
     return Posterior(instants, weight / weight.sum())
 
 
+def parted_onset(
+    seconds: np.ndarray, lows: np.ndarray, highs: np.ndarray, starts: Sequence[float] = ()
+) -> Posterior | None:
+    """Where too few values came before to tell their scatter: an onset by the intervals alone, or ``None``.
+
+    It lies between the first value whose interval is above those of all before, and the value before that.
+
+    >>> when = parted_onset(np.array([0.0, 10.0, 20.0]), np.array([0.0, 0, 5]), np.array([1.0, 2, 7]))
+    >>> round(when.quantile(0.025)), round(when.quantile(0.975))
+    (10, 20)
+    """
+    known = np.isfinite(seconds) & np.isfinite(lows) & np.isfinite(highs)
+    t, low, high = seconds[known], lows[known], highs[known]
+    most = t.size if t.size < FEWEST else FEWEST_BEFORE + 1
+    above = np.flatnonzero(low[1:most] > np.maximum.accumulate(high[: most - 1]))
+    if not above.size:
+        return None
+    instants, prior = _prior(t[above[0] : above[0] + 2], starts)
+    return Posterior(instants, prior)
+
+
 def _prior(t: np.ndarray, starts: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Possible instants and their prior probabilities."""
     grid = np.linspace(t[0], t[-1], GRID, endpoint=False)

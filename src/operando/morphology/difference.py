@@ -23,11 +23,12 @@ from operando.morphology.blocks import Grid, bin_array, grid_of, ranges, read_ro
 from operando.morphology.cross_check import advance_of, disagreement, uncommon
 from operando.morphology.edges import EdgeSums
 from operando.morphology.inside import Inside
+from operando.morphology.missed_void import MissedVoid
 from operando.morphology.roles import Roles
 from operando.morphology.shares import known, phase_share
 from operando.morphology.surface import NAMES
 
-CAUSES = ["threshold", "registration", "noise", "grey_scale"]
+CAUSES = ["threshold", "registration", "noise", "grey_scale", "gap"]
 
 
 class DifferenceParameters(Parameters):
@@ -39,7 +40,7 @@ class DifferenceParameters(Parameters):
 _DEFAULTS = DifferenceParameters()
 
 
-@step(version=4)
+@step(version=5)
 def difference(
     before: Before[Labels],
     after: After[Labels],
@@ -60,7 +61,8 @@ def difference(
     net's variance adds up: the class means (how far they vary in space moves both scans' edges together, as far as
     these lie alike in their voxels; how well each scan's own mean is known, and the floor of the threshold, moves
     each by itself), the motions (what they carry over the border of the compared field), the noise of the edge
-    voxels, and, for means that a scan takes from the series, its grey scale. Two scans at rest also show gain and
+    voxels, for means that a scan takes from the series its grey scale, and the gap that the labels do not show, which takes
+    from the anode (``MissedVoid``) and is given back. Two scans at rest also show gain and
     loss, from noise and misplacement: the lower bounds allow for that much.
 
     The net is cross-checked by the height maps: mean advance of the surface × area of the columns known in both. Where
@@ -69,11 +71,17 @@ def difference(
     grid = grid_of(before, "label")
     roles = Roles.of(phases)
     sums = compare(before, after, grid, roles, len(phases), params.map_pixels)
+    missed = [
+        MissedVoid.of(interface, one, phases)
+        for interface, one in ((before_interface, before_levels), (after_interface, after_levels))
+    ]
+    sums.net += (missed[1].anode - missed[0].anode) / grid.voxel_volume
     placements = [item["placement_std"].values.astype(float) for item in (before_volumes, after_volumes)]
     levels = (before_levels, after_levels)
     area = Inside.of(bore, grid).area(grid)
     advance = sums.net * grid.voxel_volume / area if area else float("nan")
     variances = _variances(sums, levels, roles, placements, uncommon(advance, grid.spacing[0]) if area else 1.0)
+    variances["gap"] = (missed[0].anode_std**2 + missed[1].anode_std**2) / grid.voxel_volume**2
     net, std = sums.net, float(np.sqrt(sum(variances.values())))
     correction = (net - (sums.gained - sums.lost)) / 2
     gain, loss = sums.gained + correction, sums.lost - correction
@@ -81,7 +89,7 @@ def difference(
     half, voxel = NORMAL_95 * std, grid.voxel_volume
     cavity = _cavity_change(before_interface, after_interface)
     total = sum(variances.values())
-    surface = advance_of(before_interface, after_interface, grid.spacing)
+    surface = advance_of(before_interface, after_interface, grid.spacing).plus(missed[1].anode - missed[0].anode)
     shared = float(np.sqrt(total - variances["noise"])) * voxel
     surface_half = NORMAL_95 * float(np.hypot(surface.std, shared))
     doubt = disagreement(surface, net * voxel, std * voxel, shared, area)

@@ -49,13 +49,15 @@ class GapFit:
     """Maps (y, x) in voxels: ``gap`` (may be negative where there is none), NaN where unknown.
 
     ``narrow`` and ``wide``: with the point spread a standard deviation narrower, wider; ``dark``: with
-    the void's grey value lower by its own. ``misfit``: typical residual over the contrast of void and electrolyte.
+    the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual over the contrast of void
+    and electrolyte.
     """
 
     gap: np.ndarray
     narrow: np.ndarray
     wide: np.ndarray
     dark: np.ndarray
+    void: np.ndarray
     width: float
     misfit: float
 
@@ -68,9 +70,8 @@ class GapFit:
             full = np.repeat(np.repeat(values, stride, axis=0), stride, axis=1)[: height.shape[0], : height.shape[1]]
             return np.where(np.isfinite(height), full, np.nan)
 
-        return GapFit(
-            spread(self.gap), spread(self.narrow), spread(self.wide), spread(self.dark), self.width, self.misfit
-        )
+        maps = [spread(one) for one in (self.gap, self.narrow, self.wide, self.dark, self.void)]
+        return GapFit(*maps, self.width, self.misfit)
 
 
 def fit_gap(
@@ -127,7 +128,8 @@ def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electroly
     darker = levels.copy()
     darker[0] -= spread
     typical = float(np.sqrt(_typical(misfit)))
-    return GapFit(gap, narrow, wide, _gaps(found, darker, width * tilt)[0], width, typical / (electrolyte - void))
+    dark = _gaps(found, darker, width * tilt)[0]
+    return GapFit(gap, narrow, wide, dark, levels[0], width, typical / (electrolyte - void))
 
 
 def _typical(misfit: np.ndarray) -> float:
@@ -176,7 +178,7 @@ def _lowest(places: np.ndarray, values: list[float]) -> float:
 def void_level(
     found: Columns, gap: np.ndarray, lifted: float, void: float, electrolyte: float
 ) -> tuple[np.ndarray, float]:
-    """The void's grey value about each column (y, x), from where it is thick, and how far it varies.
+    """The void's grey value about each column (y, x), from where it is thick, and how far it varies over the gaps.
 
     Between dense parts hardening and streaks lift it; it is taken as no more than 0.8 of the way to the electrolyte's.
     Away from thick gaps it is ``lifted``, see ``fitted_void``. Columns whose ``gap`` (y, x) is NaN are not used.
@@ -184,13 +186,10 @@ def void_level(
     with np.errstate(invalid="ignore"):
         inside = (gap > 4.5) & (found.steps >= 2.5) & (found.steps <= gap - 2)
     level = np.minimum(found.level(inside, 6.0, lifted), void + 0.8 * (electrolyte - void))
-    seen = inside & np.isfinite(found.raw)
-    count = seen.sum(axis=0)
-    thick = count > 2
+    thick = (inside & np.isfinite(found.raw)).sum(axis=0) > 2
     if thick.sum() < 30:
         return level, 0.1 * (electrolyte - void)
-    own = np.where(seen, found.raw, 0).sum(axis=0)[thick] / count[thick]
-    return level, float(np.std(own - level[thick]))
+    return level, float(np.std(level[gap > _SHOWN]))
 
 
 def edge_width(found: Columns, levels: np.ndarray, tilt: np.ndarray) -> float:

@@ -25,6 +25,10 @@ LEAST_OPEN = 0.4
 """Of a fitted gap this thin, in voxels, contact is no longer believed."""
 
 
+RIM_STD = 0.4
+"""Standard deviation of the rim's area and volume, as a share of them: a gap may end steeply or level (in made-up cells the
+area was off by half of the rim where it ends like a dome, and as much the other way where it ends like a bell)."""
+
 BOUNDED_TO = 4 / 3
 """Where no gap is seen, bounds are believed to residuals so many times ``largest_misfit`` (simulated coarse scans)."""
 
@@ -51,7 +55,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=9)
+@step(version=14)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -100,6 +104,8 @@ class _Gaps:
     """Columns (y, x) of which gap or contact can be told."""
     believed: bool = True
     """Whether a void that the labels show on the anode can't be a streak."""
+    void: np.ndarray | float = float("nan")
+    """Grey value of the void before the columns (y, x), where it is fitted."""
     unsure: float = 0.0
     """Standard deviation of the fitted gap where there seems to be contact, voxels: it may hide there."""
 
@@ -128,7 +134,7 @@ def _fitted(fit: GapFit, surface: HeightMap, params: InterfaceParameters) -> _Ga
     unsure = float(np.sqrt(np.nanmean(closed**2))) if closed.size else 0.0
     warnings = [strays + "gaps are only bounded"] * rough + [untold] * (hidden > MOST_UNTOLD)
     others = tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark))
-    return _Gaps(best, others, warnings, told, not rough, unsure)
+    return _Gaps(best, others, warnings, told, not rough, fit.void, unsure)
 
 
 def _pack(
@@ -149,8 +155,10 @@ def _pack(
         values |= _hidden_contact(_contact(gaps.best, gaps.others, told[0], told[1], pixel), gaps.unsure)
         values |= _cavity(gaps.best, gaps.others, grid, gaps.unsure * np.sum(gaps.told & ~gaps.best.everywhere))
         values["cavity_counted"] = counted_gap(labels, roles, surface, gaps.best) * grid.voxel_volume
+        values["cavity_grey"] = _mean_grey(gaps)
     else:
-        values |= _unknown(("contact_area", "contact_loss", "cavity_volume")) | {"cavity_counted": float("nan")}
+        values |= _unknown(("contact_area", "contact_loss", "cavity_volume"))
+        values |= {"cavity_counted": float("nan"), "cavity_grey": float("nan")}
     doubted = 0.0 if gaps.believed else void_on_anode(labels, grid, roles) * grid.voxel_volume
     return INTERFACE.new(
         coords=_coordinates(grid),
@@ -163,6 +171,13 @@ def _pack(
         void_doubted=doubted,
         **values,
     )
+
+
+def _mean_grey(gaps: _Gaps) -> float:
+    """Mean grey value of the void in the open gaps; NaN where there is none, or where it is not fitted."""
+    assert gaps.best is not None
+    width = np.where(np.isfinite(gaps.void), np.maximum(gaps.best.gap, 0.0), 0.0)
+    return float(np.sum(width * np.nan_to_num(gaps.void)) / width.sum()) if width.sum() > 0 else float("nan")
 
 
 def _doubt(volume: float) -> list[str]:
@@ -186,13 +201,13 @@ def _unknown_share(labels: Labels, known: np.ndarray) -> float:
 def _contact(
     best: Opened, others: tuple[Opened, ...], height: np.ndarray, smooth: np.ndarray, pixel: np.ndarray
 ) -> dict[str, float]:
-    """Contact area and loss with their bounds: half of the rim, and what the other fits say, each normal."""
+    """Contact area and loss with their bounds: the rim's part, and what the other fits say, each normal."""
 
     def areas(open_: np.ndarray) -> tuple[float, float]:
         return contact(smooth, open_.astype(float), 0.5, pixel)
 
     touching, whole = areas(best.everywhere)
-    rim = (areas(best.seen)[0] - touching) / 2
+    rim = RIM_STD * (areas(best.seen)[0] - touching)
     away = _spread([areas(other.everywhere)[0] - touching for other in others])
     half = NORMAL_95 * float(np.hypot(rim, away))
     area_half = half + _area_noise(height, smooth, whole)
@@ -220,7 +235,7 @@ def _hidden_contact(values: dict[str, float], unsure: float) -> dict[str, float]
 def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid, hidden: float) -> dict[str, float]:
     """Volume of the open gaps with its bounds, µm³; above it also one standard deviation of what contact may hide."""
     volume = float(best.gap.sum())
-    rim = float(best.gap[best.rim].sum()) / 2
+    rim = RIM_STD * float(best.gap[best.rim].sum())
     away = _spread([float(other.gap.sum()) - volume for other in others])
     half = NORMAL_95 * float(np.sqrt(rim**2 + away**2 + (0.01 * volume) ** 2))
     voxel = grid.voxel_volume
@@ -272,6 +287,7 @@ def _nothing(grid: Grid, sentence: str) -> Interface:
         facing=0,
         unknown_share=1.0,
         cavity_counted=float("nan"),
+        cavity_grey=float("nan"),
         void_doubted=0.0,
         **_unknown(("contact_area", "contact_loss", "cavity_volume", "roughness")),
     )

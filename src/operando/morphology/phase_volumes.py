@@ -21,6 +21,7 @@ from operando.model.step import Own, Setting, step
 from operando.morphology.blocks import Grid, grid_of, ranges, read_rows, rows_per_block
 from operando.morphology.edges import EdgeSums
 from operando.morphology.inside import Inside
+from operando.morphology.missed_void import MissedVoid
 from operando.morphology.placement import Placement
 from operando.morphology.roles import Roles
 from operando.morphology.shares import phase_share
@@ -37,7 +38,7 @@ class PhaseVolumesParameters(Parameters):
 _DEFAULTS = PhaseVolumesParameters()
 
 
-@step(version=7)
+@step(version=8)
 def phase_volumes(
     labels: Labels,
     bore: Bore,
@@ -50,7 +51,7 @@ def phase_volumes(
     """Add up each phase inside the bore and the scan's own field of view, partial volumes as parts.
 
     The void between anode and electrolyte is taken from the interface, where it is fitted; what the labels show of it
-    goes to the electrolyte. The 95 % interval holds the uncertainty of the class means (edges move by it), of the
+    goes to the electrolyte, less what a void that they do not show takes from the anode (``MissedVoid``). The 95 % interval holds the uncertainty of the class means (edges move by it), of the
     bore's radius, the noise of the edge voxels, and that of the fitted gap; where gaps can't be measured, one that may
     be hidden everywhere, and that the void seen on the anode may be none. Unknown voxels inside the bore are counted
     apart, as no phase.
@@ -67,7 +68,7 @@ def phase_volumes(
     sums.inside[~in_view] = 0
     std = _deviation(sums, levels, bore) * voxel
     centroid = grid.origin + grid.spacing * (sums.moment / np.where(sums.volume > 0, sums.volume, np.nan)[:, None])
-    volume = volume + _fitted_gap(interface, phases)
+    volume = volume + _fitted_gap(interface, levels, phases)
     normal = np.hypot(NORMAL_95 * std, _gap_bounds(interface, bore, levels, grid, phases))
     below, above = normal + _doubted(interface, phases)
     elsewhere = (first - own) * voxel
@@ -125,14 +126,13 @@ def _add_up(labels: Labels, grid: Grid, phases: int) -> _Sums:
     return sums
 
 
-def _fitted_gap(interface: Interface | None, phases: tuple[str, ...]) -> np.ndarray:
+def _fitted_gap(interface: Interface | None, levels: Levels, phases: tuple[str, ...]) -> np.ndarray:
     """What the fit of the gap adds to each phase beyond what the labels show, µm³ (phase,)."""
     roles, result = Roles.of(phases), np.zeros(len(phases))
-    if interface is None or roles.void is None or roles.electrolyte is None:
-        return result
-    more = float(interface["cavity_volume"]) - float(interface["cavity_counted"])
-    if np.isfinite(more):
-        result[roles.void - 1], result[roles.electrolyte - 1] = more, -more
+    missed = MissedVoid.of(interface, levels, phases)
+    if roles.void is not None and roles.electrolyte is not None:
+        result[roles.void - 1], result[roles.anode - 1] = missed.volume, missed.anode
+        result[roles.electrolyte - 1] = -missed.volume - missed.anode
     return result
 
 
@@ -153,6 +153,7 @@ def _gap_bounds(
         less, more = 0.0, hidden * Inside.of(bore, grid).area(grid)
     result[:, roles.void - 1] = less, more
     result[:, roles.electrolyte - 1] = more, less
+    result[:, roles.anode - 1] = NORMAL_95 * MissedVoid.of(interface, levels, phases).anode_std
     return result
 
 

@@ -11,7 +11,10 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True)
 class Options:
-    """How to run. A worker that is silent for ``patience_s`` is taken as hung."""
+    """How to run. A worker that is silent for ``patience_s`` is taken as hung.
+
+    Without ``publish`` the products are made and nothing is derived from them: no summary, tables, store or viewer's planes.
+    """
 
     workers: int | None = None
     scheduler: str | None = None
@@ -19,6 +22,7 @@ class Options:
     force: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     dry_run: bool = False
+    publish: bool = True
     patience_s: float = PATIENCE_S
 
 

@@ -68,7 +68,7 @@ def _bring_up_to_date(
             return Done(coordinator.report, (), needed(found, coordinator.report, options, integers=integers))
         _write_frames(results, found, coordinator.nodes.frames["pair"])
         index.compact()
-        if not _due(coordinator, results):
+        if not (options.publish and _due(coordinator, results)):
             return Done(coordinator.report, ())
         warnings = _warnings(found, coordinator.report)
         files = publish.publish(project.folder, project.configuration.experiment.title, version, warnings)

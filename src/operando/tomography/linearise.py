@@ -36,27 +36,31 @@ class LineariseParameters(Parameters):
     hardening_polynomial: tuple[float, ...] = Field(
         default=(), description="p' = c1 p + c2 p² + …: straightens the line integral of a polychromatic beam"
     )
+    straighten: bool = Field(
+        default=True, description="straighten the hardened beam where tomography.spectrum and the material are known"
+    )
     hardening_material: str | None = Field(
-        default=None,
-        description="material that hardens the beam; straightens with its attenuation and tomography.spectrum",
+        default=None, description="material that hardens the beam most; none: the anode's (cell.anode.material)"
     )
     effective_kev: float | None = Field(
         default=None, description="energy that the attenuation shall belong to; none: the spectrum's mean", gt=0
     )
 
 
-@step(version=2, stored=False, cut=Cut(working_bytes=16))
+@step(version=3, stored=False, cut=Cut(working_bytes=16))
 def linearise(
     transmission: Transmission,
     glare: Glare | None,
     params: LineariseParameters,
     material: Annotated[Material | None, Setting("steps.linearise.hardening_material", resolve="material")] = None,
     spectrum: Annotated[Spectrum | None, Setting("tomography.spectrum")] = None,
+    anode: Annotated[Material | None, Setting("cell.anode.material", resolve="material")] = None,
 ) -> Attenuation:
     """Take -ln of the transmission after subtracting the glare; starved rays carry a bounded, flagged value.
 
     Dark rays are averaged with the dark rays beside them, so that their noise does not streak through the slice.
-    Hardening is straightened where a polynomial is given, or a ``material`` and the beam's ``spectrum``.
+    Hardening is straightened where a polynomial is given, or the beam's ``spectrum`` and a material: the one named, else
+    the anode's, for it is by far the densest.
     A starved ray is given no less than one standard deviation of the darkest rays; one whose true transmission is
     lower reads too little, which is why it is flagged.
     """
@@ -70,7 +74,7 @@ def linearise(
     if params.dark_noise is not None:
         shot = transmission["shot"].values if "shot" in transmission else np.zeros(values.shape[1])
         values = calmed(values, noise, shot, params.dark_noise)
-    attenuation, curve = np.empty_like(values), _curve(params, material, spectrum)
+    attenuation, curve = np.empty_like(values), _curve(params, material, spectrum, anode)
     pieces = split(len(values), 16)
 
     def work(piece: int) -> None:
@@ -97,16 +101,18 @@ def linearise(
 
 
 def _curve(
-    params: LineariseParameters, material: Material | None, spectrum: Spectrum | None
+    params: LineariseParameters, material: Material | None, spectrum: Spectrum | None, anode: Material | None
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Hardening curve of the material; raises ``ConfigurationError`` where no spectrum is given."""
-    if material is None and params.hardening_material is None:
+    """Hardening curve of the material; raises ``ConfigurationError`` where one is named and no spectrum is given."""
+    named = material is not None or params.hardening_material is not None
+    if not params.straighten or (anode is None or spectrum is None) and not named:
         return None
     if spectrum is None:
         raise ConfigurationError("hardening_material needs the beam's spectrum; give [tomography.spectrum].")
     from operando.materials.catalogue import load
 
-    chosen = material if material is not None else load(str(params.hardening_material))
+    chosen = material or (load(params.hardening_material) if params.hardening_material else anode)
+    assert chosen is not None
     return hardening_curve(chosen, np.array(spectrum.energy_kev), np.array(spectrum.weight), params.effective_kev)
 
 

@@ -124,6 +124,7 @@ INTERFACE = Contract(
         "contact_loss": Variable((), "1", "share of the surface with void before it", "bounds"),
         "cavity_volume": Variable((), "um3", "void between the anode's surface and the electrolyte", "bounds"),
         "cavity_counted": Variable((), "um3", "what the labels show of it", optional=True),
+        "cavity_grey": Variable((), "1/cm", "mean attenuation of the void in it", optional=True),
         "void_doubted": Variable((), "um3", "void on the anode, in the labels, that may be streaks", optional=True),
         "unknown_share": Variable((), "1", "of the bore's columns, where the surface is not known", optional=True),
         "roughness": Variable((), "um", "root mean square of the height about its plane", "bounds"),
@@ -172,7 +173,7 @@ DIFFERENCE = Contract(
         "surface_area": Variable((), "um2", "of the columns whose surface both scans show", optional=True),
         "advance": Variable(("y_map", "x_map"), "um", "where it happened: net over the column's area; NaN outside"),
         "share_of_error": Variable(
-            ("cause",), "1", "of the net's variance: threshold, registration, noise, grey scale"
+            ("cause",), "1", "of the net's variance: threshold, registration, noise, grey scale, gap"
         ),
     },
     frame="pair",
