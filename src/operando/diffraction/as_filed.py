@@ -9,12 +9,17 @@ from operando.model.errors import ConfigurationError
 from operando.model.products.diffraction import CALIBRATION
 
 
-def from_file(spectrum: xr.Dataset, two_theta_deg: float | None) -> xr.Dataset:
-    """Calibration as the file has it, with the resolution of a common germanium detector."""
+def from_file(spectrum: xr.Dataset, two_theta_deg: float | None, needed: bool = True) -> xr.Dataset:
+    """Calibration as the file has it, with the resolution of a common germanium detector.
+
+    Raises ``ConfigurationError`` where no diffraction angle is known, unless it is not ``needed``.
+    """
     file = str(spectrum.attrs.get("file", "spectrum"))
     counts = np.asarray(spectrum["counts"].values, float)
     coefficients = np.asarray(spectrum["energy_coefficients"].values, float)
-    two_theta = known_two_theta(np.asarray(spectrum["two_theta"].values, float), two_theta_deg, file)
+    two_theta = np.asarray(spectrum["two_theta"].values, float)
+    if needed:
+        two_theta = known_two_theta(two_theta, two_theta_deg, file)
     reasons = [why_not(counts[e], coefficients[e], two_theta[e]) for e in range(len(counts))]
     attrs = {key: spectrum.attrs[key] for key in ("file",) if key in spectrum.attrs}
     if "ring_current" in spectrum and float(spectrum["ring_current"]) > 0.0:

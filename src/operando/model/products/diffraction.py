@@ -15,6 +15,17 @@ CALIBRATION = Contract(
         "two_theta_covariance": Variable(
             ("element", "other_element"), "deg2", "of the angles, where a powder gave them", optional=True
         ),
+        "energy_covariance": Variable(
+            ("element", "order", "other_order"), "keV2", "of the coefficients, where lines gave them", optional=True
+        ),
+        "dead_time_scale": Variable(
+            ("coefficient",),
+            "1",
+            "the energy scale with its dead time instead, of every element: a1 … a5, b1 … b3, c1, c2 of the EDDI form",
+            optional=True,
+        ),
+        "known_lines": Variable(("element",), "1", "lines that scale and angle rest on", optional=True),
+        "chi_squared": Variable(("element",), "1", "of these lines, per degree of freedom", optional=True),
         "good": Variable(("element",), "1", "false for a dead or inconsistent element"),
         "resolution": Variable(("element", "term"), "keV", "FWHM² = term0² + term1 × E (E in keV, terms in keV)"),
         "reason": Variable(("element",), "text", "why an element is not good, or empty"),
