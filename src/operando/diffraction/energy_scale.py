@@ -183,12 +183,12 @@ def _solved(lines: _Lines, gain: float, used: np.ndarray, order: int, cell_doubt
     leverage = np.einsum("li,ij,lj->l", weighted, covariance, weighted)
     free[used] *= np.sqrt(np.maximum(1.0 - leverage, 1e-3))
     pull = np.abs(residual) / free
-    others = (squares.sum() - squares.max()) / max(freedom - 1, 1)
+    others = (squares.sum() - pull**2) / max(freedom - 1, 1)
     angle = _angle(best / size, wide, cell_doubt) if len(best) > order + 1 and seen[-1] else (np.nan, np.nan)
     coefficients, spread = np.zeros(3), np.zeros((3, 3))
     coefficients[: order + 1], spread[: order + 1, : order + 1] = (best / size)[: order + 1], wide[: order + 1, : order + 1]
     shown = np.where(used, residual, np.nan)
-    return Scale(coefficients, spread, *angle, shown, chi_squared, freedom), pull / np.sqrt(max(1.0, others))
+    return Scale(coefficients, spread, *angle, shown, chi_squared, freedom), pull / np.sqrt(np.maximum(1.0, others))
 
 
 def _angle(best: np.ndarray, covariance: np.ndarray, cell_doubt: float) -> tuple[float, float]:

@@ -21,6 +21,9 @@ from operando.model.products.diffraction import CALIBRATION
 _ALONE, _NEIGHBOUR = 2.2, 0.03
 """A powder's line is used for the energy scale if within so many FWHM no other has this share of its intensity."""
 
+_WORTH, _BESIDE = 0.005, 1.5
+"""A line of known energy is not used if so near, in FWHM, the powder has a line of this share of its strongest."""
+
 _CLEAR = 15.0
 """Standard deviations of its area by which such a line stands out."""
 
@@ -136,7 +139,7 @@ def _calibrated(
     two_theta = _nominal_angle(one)
     if lines:
         peaks = known_lines(lines, _closeness(one.resolution()))
-        others = _positions(counts, coefficients, peaks, one.resolution())
+        others = _positions(counts, coefficients, _undisturbed(peaks, one), one.resolution())
         scale = solve([*own, *others], float(coefficients[1]), cell_doubt)
         if scale is not None and np.isfinite(scale.two_theta):
             return _of_scale(scale, len(own) + len(others), two_theta)
@@ -177,6 +180,14 @@ def _powder_positions(counts: np.ndarray, one: ElementFit, coefficients: np.ndar
             known = Known(pattern.name, np.array([energy[row]]), np.ones(1))
             found.append(position(counts, known, coefficients, width, float(pattern.d[row])))
     return [one for one in found if one is not None]
+
+
+def _undisturbed(peaks: Sequence[Known], one: ElementFit) -> list[Known]:
+    """Peaks beside which the powder has no line worth mentioning: a blend would stand between the two."""
+    pattern = one.patterns[0]
+    energy = one.problem.energy_times_d / spacings(pattern, one.stretch(0)[0])
+    strong = energy[pattern.intensity > _WORTH * pattern.intensity.max()]
+    return [peak for peak in peaks if (np.abs(strong - peak.middle) > _BESIDE * fwhm(one.resolution(), peak.middle)).all()]
 
 
 def _bend(lines: Sequence[Position], coefficients: np.ndarray) -> float:

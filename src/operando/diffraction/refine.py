@@ -16,7 +16,7 @@ _KNOWN = 0.5
 SCALE = "scale"
 
 
-@step(version=3)
+@step(version=4)
 def refine(shapes: Series[Shapes]) -> tuple[Refined, Shared]:
     """Refine the series at once: each spectrum its own lattices, the detector's widths and scales shared by all.
 

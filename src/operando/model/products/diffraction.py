@@ -153,6 +153,23 @@ SHARED = Contract(
     },
 )
 
+DRIFT = Contract(
+    "drift",
+    "internal standards through the series, and lattice changes with their drift taken out; coordinates spectrum, "
+    "standard, edge",
+    {
+        "shift": Variable(
+            ("spectrum", "standard"), "1", "relative change of all spacings that the standard shows", "std"
+        ),
+        "trend": Variable(("standard",), "1", "of a straight line, from first to last spectrum", "std"),
+        "chi_squared": Variable(("standard",), "1", "of the standard about no change at all"),
+        "probability": Variable(("standard",), "1", "that chance alone scatters it more"),
+        "pinned": Variable(
+            ("spectrum", "edge"), "1", "change of the refined lattices minus the standards' mean", "std"
+        ),
+    },
+)
+
 PHASE_PRESENCE = Contract(
     "phase_presence",
     "which phases are there in which spectrum",
@@ -269,6 +286,7 @@ Fitted = Annotated[xr.Dataset, FITTED]
 Shapes = Annotated[xr.Dataset, SHAPES]
 Refined = Annotated[xr.Dataset, REFINED]
 Shared = Annotated[xr.Dataset, SHARED]
+Drift = Annotated[xr.Dataset, DRIFT]
 PhasePresence = Annotated[xr.Dataset, PHASE_PRESENCE]
 Merged = Annotated[xr.Dataset, MERGED]
 Pristine = Annotated[xr.Dataset, PRISTINE]
