@@ -31,14 +31,23 @@ def source(lines: dict[float, float], seed: int) -> xr.Dataset:
     mean = 15.0 + 60.0 * np.exp(-energy / 30.0)
     for at, area in lines.items():
         variance = (0.25**2 + 1.8e-3 * at) / 5.545
-        mean += area * np.gradient(energy) * np.exp(-0.5 * (energy - at) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
+        mean += (
+            area * np.gradient(energy) * np.exp(-0.5 * (energy - at) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
+        )
     made = spectrum(np.random.default_rng(seed).poisson(mean), live=100.0)
     made["energy_coefficients"][:] = np.nan
     made["two_theta"][:] = np.nan
     return made
 
 
-COBALT_AND_AMERICIUM = {14.413: 2000.0, 122.061: 15000.0, 136.474: 2500.0, 26.345: 4000.0, 59.541: 30000.0, 88.034: 9000.0}
+COBALT_AND_AMERICIUM = {
+    14.413: 2000.0,
+    122.061: 15000.0,
+    136.474: 2500.0,
+    26.345: 4000.0,
+    59.541: 30000.0,
+    88.034: 9000.0,
+}
 
 
 def test_sources_give_offset_gain_and_curvature_without_any_scale_to_start_from() -> None:
@@ -64,7 +73,10 @@ def test_a_spectrum_without_the_named_lines_says_so() -> None:
 def test_a_line_that_is_another_one_is_left_out() -> None:
     channel = np.linspace(200.0, 1900.0, 8)
     energy = TRUE @ channel ** np.arange(3)[:, None]
-    lines = [Position("x", c, 0.05, e + (0.8 if n == 3 else 0.0), np.nan) for n, (c, e) in enumerate(zip(channel, energy, strict=True))]
+    lines = [
+        Position("x", c, 0.05, e + (0.8 if n == 3 else 0.0), np.nan)
+        for n, (c, e) in enumerate(zip(channel, energy, strict=True))
+    ]
     scale = solve(lines, 0.06)
     assert scale is not None
     assert np.flatnonzero(np.isnan(scale.residual_kev)).tolist() == [3]
@@ -93,7 +105,9 @@ def test_powder_and_fluorescence_together_free_the_angle_from_a_wrong_energy_sca
 
 
 def test_a_calibration_made_from_a_source_takes_its_angle_from_the_series(tmp_path: Path) -> None:
-    save(scale_from_lines(source(COBALT_AND_AMERICIUM, 4), ("Co57", "Am241")), tmp_path / "scale.json", {"file": "s.mca"})
+    save(
+        scale_from_lines(source(COBALT_AND_AMERICIUM, 4), ("Co57", "Am241")), tmp_path / "scale.json", {"file": "s.mca"}
+    )
     assert load(tmp_path / "scale.json").attrs["file"] == "s.mca"
     used = calibrate(draw([Phase("In", 500.0)], 1), None, None, str(tmp_path / "scale.json"))
     assert used["two_theta"].values.tolist() == [8.0]
@@ -108,7 +122,9 @@ def test_the_energy_scale_moves_with_dead_time_as_the_form_says() -> None:
     series = []
     for frame, dead in enumerate((0.0, 0.1)):
         moved = np.interp(
-            OFFSET + shift[frame] + (GAIN + 3e-7 * 100.0 * dead) * np.arange(2048.0), OFFSET + GAIN * np.arange(2048.0), mean
+            OFFSET + shift[frame] + (GAIN + 3e-7 * 100.0 * dead) * np.arange(2048.0),
+            OFFSET + GAIN * np.arange(2048.0),
+            mean,
         )
         counts = np.random.default_rng(frame).poisson(moved)
         series.append(spectrum(counts, frame, live=100.0 * (1.0 - dead), real=100.0))

@@ -41,7 +41,9 @@ def known_two_theta(in_file: np.ndarray, configured: float | None, file: str) ->
         raise ConfigurationError(f"two_theta_deg = {configured:g} is no diffraction angle; give degrees from 0 to 180.")
     usable = np.isfinite(in_file) & (in_file > 0.0) & (in_file < 180.0)
     if configured is None and not usable.any():
-        raise ConfigurationError(f"{file}: it has no diffraction angle; add two_theta_deg = … to [diffraction].")
+        raise ConfigurationError(
+            f"{file}: it has no diffraction angle; add two_theta_deg = … to [diffraction], or give --two-theta."
+        )
     return np.where(usable, in_file, np.nan if configured is None else configured)
 
 

@@ -35,7 +35,8 @@ class CalibrateParameters(Parameters):
     powder: str = Field("Al2O3", description="the reference powder, where diffraction.calibration is its spectrum")
     powder_temperature_c: float = Field(22.5, ge=-273.15, description="its temperature, °C")
     lines: tuple[str, ...] = Field(
-        (), description="what else shines in that spectrum with known energies and ties the energy scale: Pb, Co57, 59.5"
+        (),
+        description="what else shines in that spectrum with known energies and ties the energy scale: Pb, Co57, 59.5",
     )
     dead_time_a: tuple[float, ...] = Field(
         (), description="a1 … a5 of the energy scale with its dead time in %, as EDDI's calibration files give them"
@@ -47,7 +48,9 @@ class CalibrateParameters(Parameters):
     def _whole_form(self) -> "CalibrateParameters":
         sizes = (len(self.dead_time_a), len(self.dead_time_b), len(self.dead_time_c))
         if (self.dead_time_a or self.dead_time_b) and sizes != (5, 3, 2):
-            raise ValueError(f"the dead-time form has 5 a, 3 b and 2 c; given are {sizes[0]}, {sizes[1]} and {sizes[2]}")
+            raise ValueError(
+                f"the dead-time form has 5 a, 3 b and 2 c; given are {sizes[0]}, {sizes[1]} and {sizes[2]}"
+            )
         return self
 
     @property
@@ -109,7 +112,9 @@ def _at_dead_time(spectrum: xr.Dataset, form: np.ndarray | None) -> xr.Dataset:
         return spectrum
     scale, _ = dead_time_factor(spectrum["live_time"].values, spectrum["real_time"].values)
     coefficients = DeadTimeScale.of(form).at(scale)
-    return spectrum.drop_dims("order").assign(energy_coefficients=(("element", "order"), coefficients, {"units": "keV"}))
+    return spectrum.drop_dims("order").assign(
+        energy_coefficients=(("element", "order"), coefficients, {"units": "keV"})
+    )
 
 
 def with_dead_time(start: xr.Dataset, form: np.ndarray | None) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""Step ``drift``: what stands still in the beam, as the spectra see it, and lattice changes with its drift taken out."""
+"""Step ``drift``: what stands still in the beam, as the spectra see it, and lattice changes with its drift out."""
 
 import difflib
 from collections.abc import Sequence
@@ -28,12 +28,12 @@ class DriftParameters(Parameters):
 
 
 @step(version=1)
-def drift(refined: Refined, lattices: Series[Lattice], params: DriftParameters = DriftParameters()) -> Drift:
+def drift(refined: Refined, lattices: Series[Lattice], params: DriftParameters) -> Drift:
     """Follow the internal standards through the series and take their common drift from every lattice change.
 
     Fluorescence lines have fixed energies, so they show a gain that drifts; a phase at rest shows gain and 2θ. The
     standards' weighted mean is subtracted; its error is added to each change as if it were independent, which makes
-    the intervals somewhat too wide rather than too narrow. Raises ``ConfigurationError`` for a phase that is not fitted.
+    the intervals somewhat too wide rather than too narrow. Raises ``ConfigurationError`` for an unknown one.
     """
     _refuse_unknown(params.standards, refined)
     count = refined.sizes["spectrum"]
@@ -129,8 +129,8 @@ def _sentences(
     """One sentence for every standard that does not stand still."""
     return [
         f"the internal standard {name} does not stand still: from first to last spectrum it makes all spacings seem "
-        f"{trend[row]:+.1e} ± {1.96 * std[row]:.1e} larger (χ² of no change {chi_squared[row]:.0f}); the lattice changes "
-        "of the step drift have that taken out"
+        f"{trend[row]:+.1e} ± {1.96 * std[row]:.1e} larger (χ² of no change {chi_squared[row]:.0f}); the "
+        "changes that the step drift gives have that taken out"
         for row, name in enumerate(params.standards)
         if probability[row] < params.unlikely
     ]

@@ -130,9 +130,8 @@ def solve(positions: Sequence[Position], gain: float, cell_doubt: float = 0.0) -
     cell. A line that does not go with the others is left out, one after the other. The curvature is held at nothing
     where the lines are too few to tell it and still check each other.
     """
-    lines = _Lines(
-        *(np.array([getattr(one, name) for one in positions], float) for name in ("channel", "std", "energy", "spacing"))
-    )
+    keys = ("channel", "std", "energy", "spacing")
+    lines = _Lines(*(np.array([getattr(one, key) for one in positions], float) for key in keys))
     used = np.ones(len(positions), bool)
     while True:
         powder = np.isfinite(lines.spacing[used])
@@ -186,7 +185,8 @@ def _solved(lines: _Lines, gain: float, used: np.ndarray, order: int, cell_doubt
     others = (squares.sum() - pull**2) / max(freedom - 1, 1)
     angle = _angle(best / size, wide, cell_doubt) if len(best) > order + 1 and seen[-1] else (np.nan, np.nan)
     coefficients, spread = np.zeros(3), np.zeros((3, 3))
-    coefficients[: order + 1], spread[: order + 1, : order + 1] = (best / size)[: order + 1], wide[: order + 1, : order + 1]
+    part = slice(order + 1)
+    coefficients[part], spread[part, part] = (best / size)[part], wide[part, part]
     shown = np.where(used, residual, np.nan)
     return Scale(coefficients, spread, *angle, shown, chi_squared, freedom), pull / np.sqrt(np.maximum(1.0, others))
 

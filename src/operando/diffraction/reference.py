@@ -1,4 +1,4 @@
-"""Energy scale and diffraction angle of every element from lines that are known: a powder's, a source's, fluorescence."""
+"""Energy scale and angle of every element from lines that are known: a powder's, a source's, fluorescence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -156,8 +156,8 @@ def _bends(found: dict[int, _Element], lines: Sequence[str]) -> list[str]:
     if lines or worst < _BENDS_KEV:
         return []
     return [
-        f"the powder's lines scatter by up to {1e3 * worst:.0f} eV about the energy scale, which makes most of the doubt "
-        "of 2θ; name what else shines with known energies in that spectrum (lines, --lines) to have scale and angle"
+        f"the powder's lines scatter by up to {1e3 * worst:.0f} eV about the energy scale, which makes most of the "
+        "doubt of 2θ; name what else shines with known energies in that spectrum (lines, --lines) to have both"
     ]
 
 
@@ -187,7 +187,9 @@ def _undisturbed(peaks: Sequence[Known], one: ElementFit) -> list[Known]:
     pattern = one.patterns[0]
     energy = one.problem.energy_times_d / spacings(pattern, one.stretch(0)[0])
     strong = energy[pattern.intensity > _WORTH * pattern.intensity.max()]
-    return [peak for peak in peaks if (np.abs(strong - peak.middle) > _BESIDE * fwhm(one.resolution(), peak.middle)).all()]
+    return [
+        peak for peak in peaks if (np.abs(strong - peak.middle) > _BESIDE * fwhm(one.resolution(), peak.middle)).all()
+    ]
 
 
 def _bend(lines: Sequence[Position], coefficients: np.ndarray) -> float:

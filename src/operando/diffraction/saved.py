@@ -43,7 +43,5 @@ def load(path: Path) -> xr.Dataset:
     except OSError as error:
         raise BrokenFileError(path, f"it can't be read ({error.strerror})", "correct the path") from None
     except (ValueError, KeyError, TypeError):
-        raise BrokenFileError(
-            path, "it is no saved calibration", "make one with `operando calibrate`"
-        ) from None
+        raise BrokenFileError(path, "it is no saved calibration", "make one with `operando calibrate`") from None
     return CALIBRATION.new(attrs=dict(content["from"]), **arrays)

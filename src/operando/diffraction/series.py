@@ -14,7 +14,6 @@ from operando.diffraction.refine import refine
 from operando.model.contract import warnings_of
 from operando.model.material import Material
 
-
 KEPT = 25
 
 

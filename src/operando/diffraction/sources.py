@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def _peaks(name: str, closeness_kev: float) -> list[Known]:
     for _, lines in sorted(_series(name).items()):
         lines = sorted(lines)
         starts = [0, *(n for n in range(1, len(lines)) if lines[n][0] - lines[n - 1][0] > closeness_kev), len(lines)]
-        for first, last in zip(starts[:-1], starts[1:], strict=True):
+        for first, last in pairwise(starts):
             energies, intensities = np.array(lines[first:last]).T
             peaks.append(Known(name, energies, intensities / intensities.sum()))
     return peaks

@@ -1,4 +1,4 @@
-"""Diffraction alone: a spectrum of known lines to a calibration, a series of spectra to lines, lattices and pictures."""
+"""Diffraction alone: known lines to a calibration, a series of spectra to lines, lattices and pictures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -101,6 +101,10 @@ def diffraction(
             "makes an energy scale from known lines, --calibration uses it."
         )
     found = fit_series(opened, structures, two_theta_deg, FitParameters(**window), shared)
+    empty = [file for file, one in zip(files, found.lines, strict=True) if not one.sizes["line"]]
+    if len(empty) == len(files):
+        raise OperandoError(next((text for text in found.warnings if empty[0] in text), f"{empty[0]}: nothing to fit."))
+    failed += [f"{file}: nothing in it could be fitted." for file in empty]
     refined, contradictions = found.together()
     spectra = entries.spectra(None, dict(enumerate(found.lines)), dict(enumerate(found.lattices)), refined)
     for entry, file in zip(spectra, files, strict=True):
@@ -203,7 +207,9 @@ def calibrate(
     from operando.diffraction.reference import calibrate_with, scale_from_lines
 
     if powder is None and not lines:
-        raise ConfigurationError("name the powder in the beam (--powder Al2O3), lines of known energy (--lines), or both.")
+        raise ConfigurationError(
+            "name the powder in the beam (--powder Al2O3), lines of known energy (--lines), or both."
+        )
     spectrum = _one_spectrum(path, two_theta_deg)
     before = None if start is None else for_series(spectrum, saved.load(start), start.name, two_theta_deg)
     if powder is None:
@@ -268,6 +274,8 @@ def _pictures(results: _Alone, output: Path) -> tuple[Path, ...]:
 def material(name: str) -> Any:
     """A phase by its name in the catalogue, or from a CIF or a list of d and I."""
     path = Path(name)
+    if path.suffix and not path.exists() and name not in materials.names():
+        raise ConfigurationError(f"{name}: there is no such file; give a CIF, a list of d and I, or a known material.")
     return materials.load(path.stem, (path,)) if path.suffix and path.exists() else materials.load(name)
 
 
