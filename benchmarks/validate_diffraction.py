@@ -1,20 +1,27 @@
 """Do the intervals of the lattice fit hold? Many made-up spectra with truth: bias, coverage, width, areas.
 
-    python benchmarks/validate_diffraction.py [REALISATIONS] [PROCESSES]
+    python benchmarks/validate_diffraction.py [REALISATIONS] [PROCESSES] [SEED]
     python benchmarks/validate_diffraction.py paper [SPECTRA]
     python benchmarks/validate_diffraction.py shares [PRESET] [SPECTRA]
     python benchmarks/validate_diffraction.py texture [DRAWS]
+    python benchmarks/validate_diffraction.py absent [SPECTRA] [SEED]
+    python benchmarks/validate_diffraction.py structure [DRAWS] [SEED]
 
 Each realisation draws new lattices, amounts and Poisson counts of In and InLi. It passes if the bias of a(InLi) is
 under 1e-4 and under a fifth of the interval, the coverage of the 95 % interval is not rejected by a binomial test at
 1 %, and the summed areas of each phase are within 3 %. With ``paper`` the spectra are those of the preset: In and InLi
 among the hundreds of lines of the electrolyte, fitted one by one and refined together. With ``shares`` the volume
 shares of In and InLi and the response of beam, cell and detector are compared with the truth, nothing of them given;
-``texture`` does so with made-up lines of log-normal texture.
+``texture`` does so with made-up lines of log-normal texture. ``absent`` counts how often a named phase that is not
+there is reported. ``structure`` holds the intensities within a phase to its structure factors, with the true response,
+and compares with free ones: what that would buy, and what it would cost where there is texture.
 """
 
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +32,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "diffr
 
 from made import Phase, expected, spectrum, true_cell
 
+from operando.diffraction import element
 from operando.diffraction.calibrate import calibrate
 from operando.diffraction.correct import correct
 from operando.diffraction.element import FitParameters
 from operando.diffraction.fit import fit
 from operando.diffraction.known_response import ResponseParameters
+from operando.diffraction.phases import Pattern
 from operando.diffraction.refine import refine
 from operando.diffraction.response import response
 from operando.diffraction.series import analyse
 from operando.materials.catalogue import load
+from operando.materials.structure import lines as structure_lines
 from operando.model.material import Material
 from operando.model.products.raw import SPECTRUM
 from operando.twin.beam import through_filters as beam_on_sample
@@ -45,9 +55,9 @@ NAMES = ("In", "InLi")
 NORMAL_95 = 1.959963984540054
 
 
-def realise(number: int) -> dict[str, np.ndarray]:
+def realise(number: int, seed: int = SEED) -> dict[str, np.ndarray]:
     """One spectrum: deviations of the edges in relative units, their standard deviations, ratio of the areas."""
-    random = np.random.default_rng([SEED, number])
+    random = np.random.default_rng([seed, number])
     amounts = np.exp(random.uniform(np.log(500), np.log(8000), 2))
     a, c, inli = random.normal(0.0, 1e-3, 3)
     phases = [Phase("In", amounts[0], (a, a, c)), Phase("InLi", amounts[1], (inli,) * 3)]
@@ -173,6 +183,79 @@ def textured(draws: int) -> int:
     return 0
 
 
+ABSENT = ("In", "Li2S", "InLi2", "steel304")
+
+
+def claimed(number: int, seed: int) -> np.ndarray:
+    """Which of the absent phases are reported in one spectrum of InLi alone."""
+    random = np.random.default_rng([seed, number])
+    alloy = Phase("InLi", float(np.exp(random.uniform(np.log(500), np.log(8000)))), (random.normal(0.0, 1e-3),) * 3)
+    mean, _ = expected([alloy], level=float(random.uniform(10, 80)))
+    materials = tuple(load(name) for name in ("InLi", *ABSENT))
+    _, (lattice,), _ = analyse([spectrum(random.poisson(mean))], materials, None, FitParameters(free_lines=False))
+    return np.asarray(lattice["there"].values[1:])
+
+
+def absent(count: int, seed: int) -> int:
+    """Print how often each absent phase is reported; the fit is asked for one in a thousand."""
+    with ProcessPoolExecutor(2) as pool:
+        found = np.array(list(pool.map(partial(claimed, seed=seed), range(count), chunksize=10)))
+    rate = FitParameters().false_alarm_rate
+    for name, number in zip(ABSENT, found.sum(axis=0), strict=True):
+        print(f"{name}: reported in {number} of {count} spectra")
+    total = int(found.sum())
+    p = binomtest(total, found.size, rate, alternative="greater").pvalue
+    print(f"together {total} of {found.size}, asked for at most {rate:g} (p of more than that by chance {p:.2f})")
+    return 0 if p > 0.01 else 1
+
+
+_free_pattern = element._pattern  # noqa: SLF001
+
+
+def structured(*how: object) -> Pattern:
+    """Lines of a phase as one group: structure factors × the beam that the made-up spectra have."""
+    one = _free_pattern(*how)  # type: ignore[arg-type]
+    energy = float(how[1]) / one.d  # type: ignore[arg-type]
+    group = np.zeros(len(one.d), int)
+    return replace(one, group=group, intensity=one.intensity * np.exp(-0.5 * ((energy - 60.0) / 30.0) ** 2))
+
+
+def compared(weak: float, texture: float, number: int, seed: int) -> np.ndarray:
+    """(free or structure; off, std of a(In)) of one spectrum of little In beside InLi."""
+    random = np.random.default_rng([seed, number, int(weak), int(100 * texture)])
+    a, c, inli = random.normal(0.0, 1e-3, 3)
+
+    def grains(name: str) -> dict[tuple[int, int, int], float]:
+        return {one.hkl: float(np.exp(random.normal(0.0, texture))) for one in structure_lines(load(name), 0.7)}
+
+    phases = [Phase("In", weak, (a, a, c), grains("In")), Phase("InLi", 4000.0, (inli,) * 3, grains("InLi"))]
+    one = spectrum(random.poisson(expected(phases)[0]), live=100.0)
+    found = []
+    kinds: tuple[Callable[..., Pattern], ...] = (_free_pattern, structured)
+    for kind in kinds:
+        element._pattern = kind  # type: ignore[assignment]  # noqa: SLF001
+        _, (lattice,), _ = analyse([one], [load(name) for name in NAMES], None, FitParameters(free_lines=False))
+        true = true_cell(phases[0])[0]
+        found.append([float(lattice["cell"][0, 0]) / true - 1.0, float(lattice["cell_std"][0, 0]) / true])
+    return np.array(found)
+
+
+def structure(draws: int, seed: int) -> int:
+    """Print how well a(In) is known with free intensities and with those of the structure."""
+    for weak in (150.0, 600.0, 2000.0):
+        for texture in (0.0, 0.1, 0.3):
+            with ProcessPoolExecutor(2) as pool:
+                work = partial(compared, weak, texture, seed=seed)
+                found = np.array(list(pool.map(work, range(draws), chunksize=5)))
+            for name, (off, std) in zip(("free", "structure"), found.transpose(1, 2, 0), strict=True):
+                seen = np.isfinite(off)
+                inside = int((np.abs(off) < NORMAL_95 * std)[seen].sum())
+                print(f"In of {weak:.0f} counts, texture {texture:.1f}, {name:9s}: seen {seen.sum()} of {draws}, "
+                      f"interval {2 * NORMAL_95 * np.median(std[seen]):.1e} wide, scatter {off[seen].std():.1e}, "
+                      f"covers {inside} of {seen.sum()}", flush=True)  # fmt: skip
+    return 0
+
+
 def paper(count: int) -> int:
     """Print bias, scatter and coverage of the free edges in the preset's spectra, fitted alone and together."""
     found, materials, spectra = staged("paper", count)
@@ -208,13 +291,17 @@ def main() -> int:
         return paper(int(sys.argv[2]) if len(sys.argv) > 2 else 136)
     if sys.argv[1:2] == ["texture"]:
         return textured(int((sys.argv[2:] or ["150"])[0]))
+    if sys.argv[1:2] in (["absent"], ["structure"]):
+        count, seed = (int(text) for text in [*sys.argv[2:4], *["1000", str(SEED)][len(sys.argv[2:4]) :]])
+        return absent(count, seed) if sys.argv[1] == "absent" else structure(count, seed)
     if sys.argv[1:2] == ["shares"]:
         return volume_shares(sys.argv[2] if len(sys.argv) > 2 else "demo", int((sys.argv[3:] or ["12"])[0]))
     realisations = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     processes = int(sys.argv[2]) if len(sys.argv) > 2 else 2
     realise(0)
     with ProcessPoolExecutor(processes) as pool:
-        found = list(pool.map(realise, range(realisations), chunksize=10))
+        seed = int(sys.argv[3]) if len(sys.argv) > 3 else SEED
+        found = list(pool.map(partial(realise, seed=seed), range(realisations), chunksize=10))
     return 0 if report(found) else 1
 
 

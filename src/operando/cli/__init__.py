@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "looking",
     "reconstruct": "single",
     "diffraction": "single",
+    "calibrate": "single",
     "steps": "listing",
     "formats": "listing",
     "materials": "listing",

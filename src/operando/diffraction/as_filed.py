@@ -9,12 +9,17 @@ from operando.model.errors import ConfigurationError
 from operando.model.products.diffraction import CALIBRATION
 
 
-def from_file(spectrum: xr.Dataset, two_theta_deg: float | None) -> xr.Dataset:
-    """Calibration as the file has it, with the resolution of a common germanium detector."""
+def from_file(spectrum: xr.Dataset, two_theta_deg: float | None, needed: bool = True) -> xr.Dataset:
+    """Calibration as the file has it, with the resolution of a common germanium detector.
+
+    Raises ``ConfigurationError`` where no diffraction angle is known, unless it is not ``needed``.
+    """
     file = str(spectrum.attrs.get("file", "spectrum"))
     counts = np.asarray(spectrum["counts"].values, float)
     coefficients = np.asarray(spectrum["energy_coefficients"].values, float)
-    two_theta = known_two_theta(np.asarray(spectrum["two_theta"].values, float), two_theta_deg, file)
+    two_theta = np.asarray(spectrum["two_theta"].values, float)
+    if needed:
+        two_theta = known_two_theta(two_theta, two_theta_deg, file)
     reasons = [why_not(counts[e], coefficients[e], two_theta[e]) for e in range(len(counts))]
     attrs = {key: spectrum.attrs[key] for key in ("file",) if key in spectrum.attrs}
     if "ring_current" in spectrum and float(spectrum["ring_current"]) > 0.0:
@@ -36,7 +41,9 @@ def known_two_theta(in_file: np.ndarray, configured: float | None, file: str) ->
         raise ConfigurationError(f"two_theta_deg = {configured:g} is no diffraction angle; give degrees from 0 to 180.")
     usable = np.isfinite(in_file) & (in_file > 0.0) & (in_file < 180.0)
     if configured is None and not usable.any():
-        raise ConfigurationError(f"{file}: it has no diffraction angle; add two_theta_deg = … to [diffraction].")
+        raise ConfigurationError(
+            f"{file}: it has no diffraction angle; add two_theta_deg = … to [diffraction], or give --two-theta."
+        )
     return np.where(usable, in_file, np.nan if configured is None else configured)
 
 

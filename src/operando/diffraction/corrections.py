@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from operando.diffraction.background import escape_lines, peel
+from operando.diffraction.dead_time import DeadTimeScale
 from operando.diffraction.geometry import channel_energies
 from operando.model.products.diffraction import CORRECTED
 
@@ -17,8 +18,8 @@ def corrected(spectrum: xr.Dataset, calibration: xr.Dataset) -> xr.Dataset:
     """The ``corrected`` product of one spectrum; a dead, empty or inconsistent element is marked and named."""
     counts = np.asarray(spectrum["counts"].values, float)
     file = str(spectrum.attrs.get("file", "spectrum"))
-    energy = channel_energies(calibration["energy_coefficients"].values, counts.shape[-1])
     scale, time_notes = dead_time_factor(spectrum["live_time"].values, spectrum["real_time"].values)
+    energy = channel_energies(energy_coefficients(calibration, scale), counts.shape[-1])
     good, notes = usable(counts, calibration["good"].values)
     background, escape = np.zeros((2, *counts.shape))
     for element in np.flatnonzero(good):
@@ -35,6 +36,13 @@ def corrected(spectrum: xr.Dataset, calibration: xr.Dataset) -> xr.Dataset:
         live_time=np.asarray(spectrum["live_time"].values, float),
         good=good,
     )
+
+
+def energy_coefficients(calibration: xr.Dataset, scale: np.ndarray) -> np.ndarray:
+    """Coefficients (elements, order) of the energy scale at the dead time that real over live time ``scale`` tells."""
+    if "dead_time_scale" not in calibration:
+        return np.asarray(calibration["energy_coefficients"].values)
+    return DeadTimeScale.of(calibration["dead_time_scale"].values).at(scale)
 
 
 def current_factor(spectrum: xr.Dataset, calibration: xr.Dataset) -> float:

@@ -18,6 +18,16 @@ class DeadTimeScale:
     b: tuple[float, float, float]
     c: tuple[float, float]
 
+    @classmethod
+    def of(cls, row: np.ndarray) -> "DeadTimeScale":
+        """From a1 … a5, b1 … b3, c1, c2 in one row (10,)."""
+        a1, a2, a3, a4, a5, b1, b2, b3, c1, c2 = (float(value) for value in row)
+        return cls((a1, a2, a3, a4, a5), (b1, b2, b3), (c1, c2))
+
+    def at(self, scale: np.ndarray) -> np.ndarray:
+        """Coefficients (elements, 3) of elements whose real time is ``scale`` times their live time."""
+        return np.array([self.coefficients(100.0 * (1.0 - 1.0 / float(one))) for one in scale])
+
     def energy(self, channel: np.ndarray, dead_percent: float) -> np.ndarray:
         """Energies in keV of channels (n,) at a dead time in %.
 

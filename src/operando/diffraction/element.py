@@ -212,7 +212,8 @@ def _problem(
     if used.sum() < 50:
         raise ConfigurationError(
             f"{corrected.attrs.get('file', 'spectrum')}: element {element} has {int(used.sum())} channels between "
-            f"{params.energy_min_kev:g} and {params.energy_max_kev:g} keV; change energy_min_kev or energy_max_kev."
+            f"{params.energy_min_kev:g} and {params.energy_max_kev:g} keV; fit other energies "
+            "(energy_min_kev and energy_max_kev of [steps.fit], or --energy)."
         )
     product = float(energy_times_d(float(calibration["two_theta"].values[element])))
     resolution = tuple(float(term) for term in calibration["resolution"].values[element])

@@ -29,7 +29,7 @@ from operando.model.products.diffraction import (
 from operando.model.step import Setting, step
 
 
-@step(version=9)
+@step(version=10)
 def fit(
     corrected: Corrected,
     calibration: Calibration,
@@ -48,7 +48,8 @@ def fit(
     table = _table(corrected, fits, merged, materials, params)
     attrs: dict[str, object] = {key: corrected.attrs[key] for key in ("frame", "file") if key in corrected.attrs}
     attrs["false_alarm_rate"] = params.false_alarm_rate
-    notes = [*warnings_of(corrected), *_notes(corrected, fits, merged, materials)]
+    known_angles = bool(np.isfinite(calibration["two_theta_std"].values).any())
+    notes = [*warnings_of(corrected), *_notes(corrected, fits, merged, materials, known_angles)]
     lines = _lines(
         table, {**attrs, "warnings": notes, "unindexed_kev": significant(np.array(unindexed(fits))).tolist()}
     )
@@ -248,14 +249,20 @@ def _common(energies: list[float], elements: int) -> list[float]:
 
 
 def _notes(
-    corrected: xr.Dataset, fits: Sequence[ElementFit], merged: Sequence[Merged], materials: Sequence[Material]
+    corrected: xr.Dataset,
+    fits: Sequence[ElementFit],
+    merged: Sequence[Merged],
+    materials: Sequence[Material],
+    known_angles: bool,
 ) -> list[str]:
     file = str(corrected.attrs.get("file", "spectrum"))
     if not fits:
         return [f"{file}: no detector element can be used, so nothing is fitted"] if materials else []
+    why = "a 2θ calibration would bring them together"
+    if known_angles:
+        why = "their 2θ is calibrated, so that strain that depends on azimuth or an energy scale that moved is left"
     notes = [
-        f"{file}: {_widest_strong(fits[0].patterns[n], one.spread)} between the elements; "
-        "a 2θ calibration would bring them together"
+        f"{file}: {_widest_strong(fits[0].patterns[n], one.spread)} between the elements; {why}"
         for n, one in enumerate(merged)
         if one.there and len(fits) > 1
     ]

@@ -16,7 +16,7 @@ _KNOWN = 0.5
 SCALE = "scale"
 
 
-@step(version=3)
+@step(version=4)
 def refine(shapes: Series[Shapes]) -> tuple[Refined, Shared]:
     """Refine the series at once: each spectrum its own lattices, the detector's widths and scales shared by all.
 
@@ -113,19 +113,24 @@ def _nothing_shared() -> xr.Dataset:
 
 
 def _refusals(shared: xr.Dataset) -> list[str]:
-    """One sentence for everything that the spectra contradict each other about."""
-    notes = []
+    """One sentence for everything that the spectra contradict each other about, elements taken together."""
+    refused: dict[str, list[int]] = {}
     for row in np.flatnonzero(~shared["held"].values):
-        one = shared.isel(shared=row)
-        name = str(one["parameter"].values)
-        if name == RESOLUTION + " charges":
-            continue
-        what = {SCALE: "2θ or energy scale", RESOLUTION + " electronics": "the detector's resolution"}.get(
-            name, f"the {BROADENING} of {name.removeprefix(BROADENING + ' ')}"
-        )
-        notes.append(
-            f"element {int(one['element'])}: {what} changes along the series (χ² = {float(one['chi_squared']):.0f} at "
-            f"{float(one['freedom']):.0f} degrees of freedom, less than {REFUSED_BELOW:g} probable), so that every "
-            "spectrum keeps its own"
-        )
-    return notes
+        name = str(shared["parameter"].values[row])
+        if name != RESOLUTION + " charges":
+            refused.setdefault(name, []).append(int(row))
+    return [_refusal(name, shared.isel(shared=rows)) for name, rows in refused.items()]
+
+
+def _refusal(name: str, rows: xr.Dataset) -> str:
+    what = {SCALE: "2θ or energy scale", RESOLUTION + " electronics": "the detector's resolution"}.get(
+        name, f"the {BROADENING} of {name.removeprefix(BROADENING + ' ')}"
+    )
+    worst = rows.isel(shared=int(np.argmax(rows["chi_squared"].values - rows["freedom"].values)))
+    elements = rows["element"].values.tolist()
+    who = "element" if len(elements) == 1 else "elements"
+    return (
+        f"{who} {', '.join(map(str, elements))}: {what} changes along the series "
+        f"(χ² = {float(worst['chi_squared']):.0f} at {float(worst['freedom']):.0f} degrees of freedom, "
+        f"less than {REFUSED_BELOW:g} probable), so that every spectrum keeps its own"
+    )

@@ -110,6 +110,10 @@ def refine_series(spectra: Spectra) -> Refined:
             break
         doubt[worst[worst < spectra.elements]] = _wandering(arrow, shared, held, worst, doubt)
         held[worst] = False
+        rest = _outvoted(spectra, held)
+        if len(rest):
+            doubt[rest] = np.median(doubt[~held[: spectra.elements]])
+            held[rest] = False
     return _packed(spectra, arrow, shared, covariance, held, tested)
 
 
@@ -269,6 +273,13 @@ def _wandering(arrow: _Arrow, shared: np.ndarray, held: np.ndarray, worst: np.nd
         variance = max(excess, 0.0) / max(weight.sum() - (weight**2).sum() / weight.sum(), 1e-300)
         strays.append(np.sqrt(doubt[one] ** 2 + variance))
     return np.array(strays)
+
+
+def _outvoted(spectra: Spectra, held: np.ndarray) -> np.ndarray:
+    """Elements whose scale is still shared where that of most others strays: one of them would decide for all."""
+    seen = np.abs(spectra.information).sum(axis=(0, 2, 3)) > 0.0
+    shared = held[: spectra.elements]
+    return np.flatnonzero(seen & shared & ((seen & ~shared).sum() > (seen & shared).sum()))
 
 
 def _packed(

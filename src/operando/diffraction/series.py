@@ -1,8 +1,9 @@
 """A series of spectra alone, without a pipeline: what ``operando diffraction`` runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import xarray as xr
 
 from operando.diffraction.calibrate import calibrate
@@ -13,6 +14,8 @@ from operando.diffraction.refine import refine
 from operando.model.contract import warnings_of
 from operando.model.material import Material
 
+KEPT = 25
+
 
 @dataclass(frozen=True)
 class Analysed:
@@ -22,6 +25,10 @@ class Analysed:
     lattices: list[xr.Dataset]
     shapes: list[xr.Dataset]
     warnings: list[str]
+    calibration: xr.Dataset | None = None
+    corrected: dict[int, xr.Dataset] = field(default_factory=dict)
+    """Of a long series only ``KEPT`` spectra, evenly chosen, and likewise ``fitted``: enough for pictures."""
+    fitted: dict[int, xr.Dataset] = field(default_factory=dict)
 
     def together(self) -> tuple[xr.Dataset | None, list[str]]:
         """Lattices of all spectra refined at once (contract ``refined``), and what the spectra contradict each other
@@ -47,10 +54,20 @@ def fit_series(
     if not spectra:
         return Analysed([], [], [], [])
     shared = calibration if calibration is not None else calibrate(spectra[0], tuple(phases), two_theta_deg)
-    results = [fit(correct(one, shared), shared, tuple(phases), params or FitParameters()) for one in spectra]
-    lines, lattices, _, shapes = (list(products) for products in zip(*results, strict=True))
-    said = [*warnings_of(shared), *(note for one in lines for note in warnings_of(one))]
-    return Analysed(lines, lattices, shapes, list(dict.fromkeys(said)))
+    found = Analysed([], [], [], [], shared)
+    whole = set(np.linspace(0, len(spectra) - 1, min(KEPT, len(spectra))).round().astype(int).tolist())
+    said = list(warnings_of(shared))
+    for number, one in enumerate(spectra):
+        seen = correct(one, shared)
+        lines, lattice, model, shapes = fit(seen, shared, tuple(phases), params or FitParameters())
+        if number in whole:
+            found.corrected[number], found.fitted[number] = seen, model
+        found.lines.append(lines)
+        found.lattices.append(lattice)
+        found.shapes.append(shapes)
+        said += warnings_of(lines)
+    found.warnings.extend(dict.fromkeys(said))
+    return found
 
 
 def analyse(

@@ -11,6 +11,7 @@ from operando.figures.source import Source
 
 NANOSECONDS_PER_HOUR = 3.6e12
 TIME_LABEL = "Time (h)"
+NUMBERED = "Spectrum (number)"
 LONGEST_FILL = 1.5
 """A frame stands for the time around it, but not for more than this many usual spacings: gaps stay empty."""
 
@@ -93,7 +94,7 @@ def spectrum_abscissa(source: Source, frames: list[int]) -> tuple[np.ndarray, st
     timeline = source.table("spectrum_timeline")
     middles = middle_hours(timeline, time_axis(source))
     if timeline is None or middles is None:
-        return np.array(frames, float), "Spectrum (number)"
+        return np.array(frames, float), NUMBERED
     return at_frames(timeline, "spectrum", frames, middles), TIME_LABEL
 
 

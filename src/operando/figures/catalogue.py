@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from operando.figures import plots, style
+from operando.figures.abscissa import NUMBERED
 from operando.figures.source import Source
 from operando.model.errors import ConfigurationError
 
@@ -44,7 +45,12 @@ def draw(name: str, source: Source, **chosen: Any) -> "Figure":
     listed = _listed(name)
     given = {key: (value,) if key in listed and isinstance(value, int) else value for key, value in chosen.items()}
     with style.journal():
-        return _draw(name)(source, **given)
+        figure = _draw(name)(source, **given)
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_label_text() == NUMBERED:
+                axis.get_major_locator().set_params(integer=True)
+    return figure
 
 
 def _listed(name: str) -> set[str]:

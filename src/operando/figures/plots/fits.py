@@ -58,7 +58,11 @@ def draw(source: Source, spectra: tuple[int, ...] | None = None, element: int | 
     for k, (frame, fit) in enumerate(fits):
         _row(every[2 * k], every[2 * k + 1], fit, f"spectrum {frame}, element {place}")
     every[-1].set_xlabel("Energy (keV)")
-    every[-1].set_xlim(_energy_range(source, float(calibration["two_theta"].values[place])))
+    low, high = _energy_range(source, float(calibration["two_theta"].values[place]))
+    every[-1].set_xlim(low, high)
+    for axes, (_, fit) in zip(every[::2], fits, strict=True):
+        shown = fit.counts[(fit.energy > low) & (fit.energy < high)]
+        axes.set_ylim(-0.03 * shown.max(initial=1.0), 1.1 * shown.max(initial=1.0))
     figure.legend(*every[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from operando.figures import style
-from operando.figures.abscissa import TIME_LABEL, middle_hours, time_axis
+from operando.figures.abscissa import NUMBERED, TIME_LABEL, middle_hours, time_axis
 from operando.figures.panels.curves import banded, legend_above
 from operando.figures.panels.heat_map import phase_colour
 from operando.figures.reading import NothingToDrawError, at_frames
@@ -61,7 +61,7 @@ def _abscissa(source: Source) -> tuple[dict[int, float], str]:
     frames = source.frames("lines")
     middles = middle_hours(timeline, time_axis(source))
     if timeline is None or middles is None:
-        return {frame: float(frame) for frame in frames}, "Spectrum (number)"
+        return {frame: float(frame) for frame in frames}, NUMBERED
     return dict(zip(frames, at_frames(timeline, "spectrum", frames, middles).tolist(), strict=True)), TIME_LABEL
 
 

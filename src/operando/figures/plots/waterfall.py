@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from operando.figures import style
-from operando.figures.abscissa import TIME_LABEL, middle_hours, time_axis
+from operando.figures.abscissa import NUMBERED, TIME_LABEL, middle_hours, time_axis
 from operando.figures.panels.heat_map import leader, phase_colour, place_of, spacing_axis
 from operando.figures.reading import NothingToDrawError, at_frames
 from operando.figures.source import Source
@@ -34,7 +34,7 @@ def draw(source: Source, spectra: int = 25, d_range: tuple[float, float] | None 
         x = at_frames(timeline, "spectrum", found.frames.tolist(), middles)
     figure = style.new_figure(HEIGHT_MM)
     axes = figure.subplots()
-    _patterns(figure, axes, found, x, spectra, TIME_LABEL if timed else "Spectrum (number)")
+    _patterns(figure, axes, found, x, spectra, TIME_LABEL if timed else NUMBERED)
     _names(axes, [line for line in lines if found.edges[0] <= line.d <= found.edges[-1]])
     return figure
 

@@ -15,6 +15,17 @@ CALIBRATION = Contract(
         "two_theta_covariance": Variable(
             ("element", "other_element"), "deg2", "of the angles, where a powder gave them", optional=True
         ),
+        "energy_covariance": Variable(
+            ("element", "order", "other_order"), "keV2", "of the coefficients, where lines gave them", optional=True
+        ),
+        "dead_time_scale": Variable(
+            ("coefficient",),
+            "1",
+            "the energy scale with its dead time instead, of every element: a1 … a5, b1 … b3, c1, c2 of the EDDI form",
+            optional=True,
+        ),
+        "known_lines": Variable(("element",), "1", "lines that scale and angle rest on", optional=True),
+        "chi_squared": Variable(("element",), "1", "of these lines, per degree of freedom", optional=True),
         "good": Variable(("element",), "1", "false for a dead or inconsistent element"),
         "resolution": Variable(("element", "term"), "keV", "FWHM² = term0² + term1 × E (E in keV, terms in keV)"),
         "reason": Variable(("element",), "text", "why an element is not good, or empty"),
@@ -142,6 +153,23 @@ SHARED = Contract(
     },
 )
 
+DRIFT = Contract(
+    "drift",
+    "internal standards through the series, and lattice changes with their drift taken out; coordinates spectrum, "
+    "standard, edge",
+    {
+        "shift": Variable(
+            ("spectrum", "standard"), "1", "relative change of all spacings that the standard shows", "std"
+        ),
+        "trend": Variable(("standard",), "1", "of a straight line, from first to last spectrum", "std"),
+        "chi_squared": Variable(("standard",), "1", "of the standard about no change at all"),
+        "probability": Variable(("standard",), "1", "that chance alone scatters it more"),
+        "pinned": Variable(
+            ("spectrum", "edge"), "1", "change of the refined lattices minus the standards' mean", "std"
+        ),
+    },
+)
+
 PHASE_PRESENCE = Contract(
     "phase_presence",
     "which phases are there in which spectrum",
@@ -258,6 +286,7 @@ Fitted = Annotated[xr.Dataset, FITTED]
 Shapes = Annotated[xr.Dataset, SHAPES]
 Refined = Annotated[xr.Dataset, REFINED]
 Shared = Annotated[xr.Dataset, SHARED]
+Drift = Annotated[xr.Dataset, DRIFT]
 PhasePresence = Annotated[xr.Dataset, PHASE_PRESENCE]
 Merged = Annotated[xr.Dataset, MERGED]
 Pristine = Annotated[xr.Dataset, PRISTINE]
