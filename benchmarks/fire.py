@@ -110,7 +110,7 @@ def digests(folder: Path) -> dict[str, str]:
 
     results = Results(folder)
     found = {}
-    for entry in results.index.entries.values():
+    for entry in results.index:
         for name, about in entry.products.items():
             path = results.path / about["path"]
             if about["content"] is None:

@@ -190,7 +190,7 @@ def test_a_scan_that_was_cut_short_comes_right_after_a_restart(
     events.clear()
     watch_until([0, 1], folder, options, events, **settings)
     assert {event.frame for event in events if event.step == "reconstruct"} == {last.relative_to(folder).as_posix()}
-    assert not any(entry.error for entry in Results(folder).index.entries.values())
+    assert not any(entry.error for entry in Results(folder).index)
     state = watch.read_state(folder)
     assert state is not None
     assert state["state"] == "stopped"

@@ -5,7 +5,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,10 +107,15 @@ class _Member(BackendArray):
 
 def write_bytes(content: bytes, path: Path) -> None:
     """Write a file so that a crash at any instant leaves the old one or the new one."""
+    write_pieces((content,), path)
+
+
+def write_pieces(pieces: Iterable[bytes], path: Path) -> None:
+    """As ``write_bytes``, of a file that need not be in memory as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with temporary.open("wb") as file:
-        file.write(content)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

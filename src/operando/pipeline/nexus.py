@@ -115,7 +115,7 @@ def _mark_signal(group: Any, table: xr.Dataset) -> None:
 def _write_processes(entry: Any, results: Results, version: str) -> None:
     """One NXprocess a step: version, parameters, how many results and how long."""
     steps: dict[str, list[Any]] = {}
-    for one in results.index.entries.values():
+    for one in results.index:
         steps.setdefault(one.step, []).append(one)
     for number, (name, entries) in enumerate(steps.items(), start=1):
         process = _group(entry, f"process_{name}", "NXprocess")
