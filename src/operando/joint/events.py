@@ -92,11 +92,14 @@ def _of_interface(
     if timeline is None or not interfaces:
         return []
     exposure = middles(timeline, "scan", origin)
-    frames = [int(one.attrs.get("frame", k)) for k, one in enumerate(interfaces)]
-    seconds = np.array([np.mean(exposure.get(frame, (np.nan, np.nan))) for frame in frames])
+    rows = []
+    for place, one in enumerate(interfaces):
+        span = exposure.get(int(one.attrs.get("frame", place)), (np.nan, np.nan))
+        rows.append((np.mean(span), *(float(one[name]) for name, _, _ in _INTERFACE)))
+    seconds, *columns = np.array(rows, float).T
     found = []
-    for name, kind, what in _INTERFACE:
-        when = _rise(seconds, np.array([float(one[name]) for one in interfaces]), starts)
+    for (_, kind, what), values in zip(_INTERFACE, columns, strict=True):
+        when = _rise(seconds, values, starts)
         found += [] if when is None else [Found(kind, what, when)]
     return found
 

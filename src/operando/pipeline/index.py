@@ -8,7 +8,7 @@ there are tens of thousands.
 import json
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -49,6 +49,7 @@ class Index:
         self.path = folder / "index.jsonl"
         self._places: dict[tuple[str, str], Place] = {}
         self._file: int | None = None
+        self._close: Callable[[], object] = int
         if self.path.exists():
             self._places.update(_places(self._open()))
 
@@ -84,8 +85,7 @@ class Index:
         self._open()
 
     def _open(self) -> int:
-        if self._file is not None:
-            self._close()
+        self._close()
         self._file = os.open(self.path, os.O_RDONLY)
         self._close = weakref.finalize(self, os.close, self._file)
         return self._file

@@ -175,15 +175,17 @@ class Nodes:
             pairs = self.nodes["pairs"][WHOLE]
             if pairs.state in {"waiting", "running"}:
                 raise NotReadyError(pairs)
-        frames, settled = self._frames_of(contract.frame), self._settled
+        frames = self._frames_of(contract.frame)
         if needed.way == "first":
-            found = next((one for frame in frames if (one := settled(contract, frame)) is not None), None)
-        else:
-            latest_first = [(frame, settled(contract, frame)) for frame in reversed(frames)]
-            found = {frame: one for frame, one in reversed(latest_first) if one is not None}
-        if not found and not needed.optional:
+            settled = ((frame, self._settled(contract, frame)) for frame in frames)
+            first = next((origin for _, origin in settled if origin is not None), None)
+            found: Origin | dict[str, Origin] | None = first
+        else:  # the last ones first: they are settled last
+            origins = [(frame, self._settled(contract, frame)) for frame in reversed(frames)]
+            found = {frame: origin for frame, origin in reversed(origins) if origin is not None} or None
+        if found is None and not needed.optional:
             raise BlockedError(f"no {contract.name} could be made")
-        return found or None
+        return found
 
     def _settled(self, contract: Contract, frame: str) -> Origin | None:
         """What makes a product, ``None`` if that failed."""
@@ -230,7 +232,8 @@ class Nodes:
 
     def _row(self, node: Node, needed: Input, found: Origin) -> Row:
         table, over = self._source(found, needed.contract), node.step.over
-        assert isinstance(table, Stored) and over is not None
+        assert isinstance(table, Stored)
+        assert over is not None
         return Row(table, ROW_DIMS[over], self.index_of(over, node.frame))
 
 

@@ -1,6 +1,7 @@
 """The results folder as readers see it: figures, viewer, export and ``operando.load`` all go through here."""
 
 import json
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
 from sys import intern
@@ -75,11 +76,14 @@ class Results:
 
     def product(self, name: str, frame: int | None = None) -> xr.Dataset | None:
         """One product (big ones lazily), ``None`` if it is not there."""
+        return self._product(name, frame, _read_small)
+
+    def _product(self, name: str, frame: int | None, read: Callable[[Path], xr.Dataset]) -> xr.Dataset | None:
         about = self._about(name, frame)
         if about is None:
             return None
         path = self.path / about["path"]
-        dataset = arrays.open_lazily(path) if about["content"] is None else _read_small(path)
+        dataset = arrays.open_lazily(path) if about["content"] is None else read(path)
         kind = self._kind(name)
         if kind and frame is not None:
             dataset = dataset.assign_attrs(frame=frame, file=self._frame_keys[kind][frame])
@@ -101,8 +105,8 @@ class Results:
         if kind is None:
             return self.product(name)
         numbers = self.frames(name)
-        datasets = [product for number in numbers if (product := self.product(name, number)) is not None]
-        return stacking.stack(datasets, kind, numbers) if datasets else None
+        products = (self._product(name, number, codec.open_lazily) for number in numbers)
+        return stacking.stack((one for one in products if one is not None), kind, numbers) if numbers else None
 
     def volume(self, scan: int) -> xr.Dataset | None:
         """The reconstructed volume of a scan, lazily."""

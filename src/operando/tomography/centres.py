@@ -28,19 +28,23 @@ def centres(series: Series[Centre], params: CentresParameters) -> Centres:
 
     The values that fit are not smoothed, so that a new scan leaves the old ones as they are.
     """
-    found = np.array([float(c["centre"]) for c in series])
-    stds = np.array([float(c["centre_std"]) for c in series])
-    scans = np.array([int(c.attrs.get("frame", place)) for place, c in enumerate(series)])
+    rows = [(float(c["centre"]), float(c["centre_std"]), *_name(c, place)) for place, c in enumerate(series)]
+    found, stds, scans, names = (np.array(column) for column in zip(*rows, strict=True))
     centre, std, outlier = judged(scans, found, stds, params)
     said = [
-        f"{c.attrs.get('file', f'scan {scan}')}: the centre {value:.2f} px does not fit its neighbours'; "
-        f"{new:.2f} px was used."
-        for c, scan, value, new, odd in zip(series, scans, found, centre, outlier, strict=True)
+        f"{name}: the centre {value:.2f} px does not fit its neighbours'; {new:.2f} px was used."
+        for name, value, new, odd in zip(names, found, centre, outlier, strict=True)
         if odd
     ]
     return CENTRES.new(
         coords={"scan": ("scan", scans)}, attrs={"warnings": said}, centre=centre, centre_std=std, outlier=outlier
     )
+
+
+def _name(centre: Centre, place: int) -> tuple[int, str]:
+    """Number and file of a scan."""
+    scan = int(centre.attrs.get("frame", place))
+    return scan, centre.attrs.get("file", f"scan {scan}")
 
 
 def judged(
