@@ -105,17 +105,16 @@ class Rows:
         digest = hashlib.sha256()
         for head, values, has_rows in self._parts:
             digest.update(head)
-            digest.update(values[place].tobytes() if has_rows else values.tobytes())
+            digest.update(values[place : place + 1].tobytes() if has_rows else values.tobytes())
         digest.update(self._foot)
         return digest.hexdigest()[:32]
 
 
 def _part(name: str, variable: xr.Variable, dim: str) -> tuple[bytes, np.ndarray, bool]:
     """What is digested of a variable before its values, the values with rows first, and whether it has rows."""
-    values = portable(variable.values)
-    dims = tuple(d for d in variable.dims if d != dim)
-    has_rows = dim in variable.dims
+    values, has_rows = portable(variable.values), dim in variable.dims
     if has_rows:
         values = np.moveaxis(values, variable.dims.index(dim), 0)
-    row = values[0] if has_rows and len(values) else values
+    row = np.empty(values.shape[1:], values.dtype) if has_rows else values
+    dims = tuple(d for d in variable.dims if d != dim)
     return _head(name, dims, np.ascontiguousarray(row), variable.attrs), values, has_rows
