@@ -1,13 +1,18 @@
 """Kill a run at named and at random points, resume it, and compare to the bit: ``make fire``.
 
-Each kill works on a fresh copy of the same raw files. The child process wraps the functions through which a
+Each kill works on a fresh copy of the same raw files. The process that runs wraps the functions through which a
 run changes the disk, so that it dies just before or just after the n-th call of one of them; random kills come
-from outside. Afterwards everything that the index names must be readable, and the resumed run must give the
-undisturbed run's bits in less time than a whole one. Writes docs/reliability.md.
+from outside, after a random share of the processor time that an undisturbed run takes. Afterwards everything that the
+index names must be readable, and the resumed run must give the undisturbed run's bits while it computes exactly the
+results that the index does not name. Its processor time is compared with that of undisturbed runs right before and
+after it. All runs are forked from one process that has imported everything, so that no time is start-up. Writes
+docs/reliability.md.
 """
 
 import argparse
+import gc
 import hashlib
+import json
 import os
 import platform
 import random
@@ -51,19 +56,59 @@ class Kill:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of it."""
+    """What became of it. ``whole_cpu_s``: mean of the undisturbed runs before and after."""
 
     kill: Kill
     truly: bool
     readable: bool
     same: bool
     kept: int
-    clock_s: float
+    exactly_the_rest: bool
+    cpu_s: float
+    whole_cpu_s: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a forked process ended, what it returned, and the processor time that it took with all that it started."""
+
+    status: int
+    value: Any
     cpu_s: float
 
 
-def child(folder: str, point: str, when: str, number: int, counts: str) -> None:
-    """Run ``folder`` in this process and die at the point; with ``counts``, only count the calls."""
+def in_child(work: Callable[[], Any], kill_after_cpu_s: float | None = None) -> Ended:
+    """Do ``work`` in a forked process; kill it after so much of its processor time."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            os.write(writer, json.dumps(work()).encode())
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(writer)
+    while kill_after_cpu_s is not None and (taken := _cpu_s(child)) is not None:
+        if taken >= kill_after_cpu_s:
+            os.killpg(child, signal.SIGKILL)
+            break
+        time.sleep(0.005)
+    with open(reader, "rb") as told:
+        said = told.read()
+    _, status, used = os.wait4(child, 0)
+    return Ended(os.waitstatus_to_exitcode(status), json.loads(said) if said else None, used.ru_utime + used.ru_stime)
+
+
+def _cpu_s(process: int) -> float | None:
+    """Processor time that a process has taken; ``None`` when it has ended."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return None if fields[0] == "Z" else (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(folder: Path, kill: Kill | None = None) -> dict[str, Any]:
+    """Run ``folder`` in this process and die at the point; says what was computed, and how often each point came."""
     import importlib
 
     calls: dict[str, int] = {}
@@ -71,22 +116,33 @@ def child(folder: str, point: str, when: str, number: int, counts: str) -> None:
         module: Any = importlib.import_module(module_name)
         owner, _, attribute = path.rpartition(".")
         holder = getattr(module, owner) if owner else module
-        setattr(holder, attribute, _wrapped(getattr(holder, attribute), name, point, when, number, calls))
+        setattr(holder, attribute, _wrapped(getattr(holder, attribute), name, kill, calls))
     from operando.pipeline import experiment
     from operando.pipeline.events import Options
 
-    experiment.bring_up_to_date(Path(folder), Options(workers=0), lambda event: None, "0.1.0")
-    if counts:
-        Path(counts).write_text("\n".join(f"{name}\t{count}" for name, count in calls.items()))
+    done = experiment.bring_up_to_date(folder, Options(workers=0), lambda event: None, "0.1.0")
+    return {"calls": calls, "computed": sorted(done.report.computed), "failed": len(done.report.failures)}
 
 
-def _wrapped(
-    function: Callable[..., Any], name: str, point: str, when: str, number: int, calls: dict[str, int]
-) -> Callable[..., Any]:
+def import_everything() -> None:
+    """What a run imports, in the process from which all are forked; nothing that starts a thread is called."""
+    import importlib
+
+    from operando.pipeline.steps import known_steps
+
+    known_steps()
+    for name in ("dask.base", "h5py", "sqlalchemy", "xraydb", "zarr", "operando.pipeline.experiment"):
+        importlib.import_module(name)
+    for name in ("normalise", "rings", "fft", "gridding"):
+        importlib.import_module(f"operando.tomography._{name}_kernels")
+    gc.freeze()
+
+
+def _wrapped(function: Callable[..., Any], name: str, kill: Kill | None, calls: dict[str, int]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         calls[name] = calls.get(name, 0) + 1
-        die = name == point and calls[name] == number
-        if die and when == "before":
+        die = kill is not None and name == kill.point and calls[name] == kill.number
+        if die and kill is not None and kill.when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = function(*args, **kwargs)
         if die:
@@ -96,13 +152,6 @@ def _wrapped(
     return wrapper
 
 
-def start(folder: Path, kill: Kill | None, counts: str = "") -> subprocess.Popen[bytes]:
-    """Start a child that will kill itself at the point, or just run."""
-    point, when, number = (kill.point, kill.when, int(kill.number)) if kill else ("none", "after", 0)
-    words = [sys.executable, __file__, "--child", str(folder), point, when, str(number), counts]
-    return subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
-
-
 def digests(folder: Path) -> dict[str, str]:
     """Content of every product that the index names, to the bit; raises if one can't be read."""
     from operando.pipeline import arrays, codec
@@ -110,7 +159,7 @@ def digests(folder: Path) -> dict[str, str]:
 
     results = Results(folder)
     found = {}
-    for entry in results.index.entries.values():
+    for entry in results.index:
         for name, about in entry.products.items():
             path = results.path / about["path"]
             if about["content"] is None:
@@ -129,53 +178,71 @@ def _tree_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def is_readable(folder: Path) -> bool:
-    """Whether everything that the index names can be read, or there is no index yet."""
+def found(folder: Path) -> dict[str, Any]:
+    """Whether everything that the index names can be read (or there is no index yet), its bits and its keys."""
     from operando.model.errors import OperandoError
+    from operando.pipeline.index import Index
 
     if not (folder / "results" / "frames.json").exists():
-        return True
+        return {"readable": True, "digests": {}, "keys": []}
     try:
-        digests(folder)
+        bits = digests(folder)
     except (OperandoError, OSError, KeyError, ValueError):
-        return False
-    return True
+        return {"readable": False, "digests": {}, "keys": []}
+    return {"readable": True, "digests": bits, "keys": sorted(entry.key for entry in Index(folder / "results"))}
 
 
-def one(kill: Kill, raw: Path, reference: dict[str, str], scratch: Path) -> Result:
-    """Kill one run, look, resume, compare."""
-    folder = scratch / "experiment"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(raw, folder)
-    process = start(folder, None if kill.point == "random" else kill)
-    if kill.point == "random":
-        try:
-            process.wait(kill.number)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-    truly = process.wait() == -signal.SIGKILL
-    readable = is_readable(folder)
-    kept = kept_results(folder)
-    clock_s, cpu_s = finished(start(folder, None))
-    return Result(kill, truly, readable, digests(folder) == reference, kept, clock_s, cpu_s)
+class Range:
+    """The raw files, a scratch folder, and what an undisturbed run gives and takes."""
+
+    def __init__(self, place: Path) -> None:
+        self.raw, self.folder = place / "raw", place / "experiment"
+        subprocess.run([sys.executable, __file__, "--simulate", str(self.raw)], check=True)
+        self.whole()  # fills the caches of compiled kernels
+        about = self.whole()
+        self.calls, self.results = about.value["calls"], about.value["computed"]
+        self.bits = in_child(lambda: found(self.folder)).value["digests"]
+        self.whole_cpu_s = about.cpu_s
+
+    def fresh(self) -> None:
+        """A copy of the raw files alone."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.raw, self.folder)
+
+    def whole(self) -> Ended:
+        """An undisturbed run."""
+        self.fresh()
+        ended = in_child(lambda: run(self.folder))
+        assert ended.status == 0, ended
+        self.whole_cpu_s = ended.cpu_s
+        return ended
+
+    def one(self, kill: Kill) -> Result:
+        """Kill one run, look, resume, compare."""
+        self.fresh()
+        if kill.point == "random":
+            died = in_child(lambda: run(self.folder), kill.number * self.whole_cpu_s)
+        else:
+            died = in_child(lambda: run(self.folder, kill))
+        before = in_child(lambda: found(self.folder)).value
+        resumed = in_child(lambda: run(self.folder))
+        after = in_child(lambda: found(self.folder)).value
+        whole_before = self.whole_cpu_s
+        rest = [key for key in self.results if key not in before["keys"]]
+        return Result(
+            kill=kill,
+            truly=died.status == -signal.SIGKILL,
+            readable=before["readable"],
+            same=resumed.status == 0 and after["digests"] == self.bits,
+            kept=len(before["keys"]),
+            exactly_the_rest=resumed.status == 0 and resumed.value["computed"] == rest,
+            cpu_s=resumed.cpu_s,
+            whole_cpu_s=(whole_before + self.whole().cpu_s) / 2,
+        )
 
 
-def finished(process: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """Seconds by the clock, and of the processors (its workers too) that other work on the machine does not change."""
-    begun = time.perf_counter()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return time.perf_counter() - begun, used.ru_utime + used.ru_stime
-
-
-def kept_results(folder: Path) -> int:
-    """Results that the index of a killed run names."""
-    path = folder / "results" / "index.jsonl"
-    return len(path.read_text().splitlines()) if path.exists() else 0
-
-
-def planned(count: int, calls: dict[str, int], whole_s: float, seed: int) -> list[Kill]:
-    """Half the kills at named points, before and after, half at random instants."""
+def planned(count: int, calls: dict[str, int], seed: int) -> list[Kill]:
+    """Half the kills at named points, before and after, half at random instants; early ones and late ones mixed."""
     draw = random.Random(seed)
     named = [
         Kill(point, when, draw.randint(1, calls[point]))
@@ -184,94 +251,77 @@ def planned(count: int, calls: dict[str, int], whole_s: float, seed: int) -> lis
         if calls.get(point)
         for when in ("before", "after")
     ][: count // 2]
-    timed = [Kill("random", "at", draw.uniform(0.15, 0.95) * whole_s) for _ in range(count - len(named))]
-    return named + timed
+    kills = named + [Kill("random", "at", draw.uniform(0.05, 0.95)) for _ in range(count - len(named))]
+    draw.shuffle(kills)
+    return kills
 
 
-def measure(count: int, seed: int) -> tuple[list[Result], tuple[float, float]]:
-    """All kills; the results and the time of a whole run by the clock and of the processors, medians of three."""
-    from operando.twin.experiment import simulate
-
+def measure(count: int, seed: int) -> tuple[list[Result], int]:
+    """All kills, and how many results there are."""
+    import_everything()
     with tempfile.TemporaryDirectory() as place:
-        scratch = Path(place)
-        raw, whole = scratch / "raw", scratch / "whole"
-        simulate("tiny", raw, scans=range(2))
-        shutil.copytree(raw, scratch / "warm")
-        start(scratch / "warm", None).wait()
-        times = []
-        for _ in range(3):
-            shutil.rmtree(whole, ignore_errors=True)
-            shutil.copytree(raw, whole)
-            times.append(finished(start(whole, None, str(scratch / "counts"))))
-        whole_s = sorted(clock for clock, _ in times)[1], sorted(cpu for _, cpu in times)[1]
-        rows = (line.split("\t") for line in (scratch / "counts").read_text().splitlines())
-        calls = {name: int(number) for name, number in rows}
-        reference = digests(whole)
+        range_ = Range(Path(place))
         results = []
-        for number, kill in enumerate(planned(count, calls, whole_s[0], seed), start=1):
-            results.append(one(kill, raw, reference, scratch))
-            print(
-                number,
-                kill,
-                results[-1].truly,
-                results[-1].same,
-                f"{results[-1].clock_s:.1f} s {results[-1].cpu_s:.1f} s",
-                flush=True,
-            )
-        return results, whole_s
+        for number, kill in enumerate(planned(count, range_.calls, seed), start=1):
+            results.append(range_.one(kill))
+            print(number, results[-1], flush=True)
+        return results, len(range_.results)
 
 
-def table(results: list[Result], whole_s: tuple[float, float]) -> str:
+def table(results: list[Result], whole: int) -> str:
     """The section of docs/reliability.md."""
+    cpu = sorted(r.whole_cpu_s for r in results)
     lines = [
         "## Killed runs",
         "",
-        f"{len(results)} runs of the preset `tiny` (two scans) were killed with SIGKILL and resumed, by `make fire` on "
-        f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}. "
-        f"An undisturbed run takes {whole_s[0]:.1f} s by the clock and {whole_s[1]:.1f} s of the processors. Shorter: "
-        "by the processors' time, of the runs that had finished a result when they were killed.",
+        f"{len(results)} runs of two small scans with spectra and cycler record ({whole} results) were killed with "
+        f"SIGKILL and resumed, by `make fire` on {platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python "
+        f"{platform.python_version()}. The rest: resumed runs that computed exactly the results that were not "
+        "finished. Shorter: of the runs that had finished a result, those that took less processor time, resumed, than "
+        "the mean of the undisturbed runs right before and after; no time is start-up. An undisturbed run takes "
+        f"{cpu[len(cpu) // 2]:.1f} s of the processors ({cpu[0]:.1f} to {cpu[-1]:.1f}).",
         "",
-        "| killed | runs | truly mid-run | readable after | same bits resumed | had a result | shorter than whole "
-        "| median / s | median of the processors / s |",
+        "| killed | runs | truly mid-run | readable after | same bits resumed | exactly the rest | had a result "
+        "| shorter | median share of the time |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(
-            f"{result.kill.when} {result.kill.point}".replace("at random", "at a random instant"), []
-        ).append(result)
+    order = [*POINTS, "random"]
+    for result in sorted(results, key=lambda r: (order.index(r.kill.point), r.kill.when == "after")):
+        name = f"{result.kill.when} {result.kill.point}".replace("at random", "at a random instant")
+        groups.setdefault(name, []).append(result)
     for name, group in [*groups.items(), ("**all**", results)]:
-        clock, cpu = (
-            sorted(seconds)[len(group) // 2] for seconds in zip(*((r.clock_s, r.cpu_s) for r in group), strict=True)
-        )
         counts = (
             len(group),
             sum(r.truly for r in group),
             sum(r.readable for r in group),
             sum(r.same for r in group),
+            sum(r.exactly_the_rest for r in group),
             sum(r.kept > 0 for r in group),
-            sum(r.kept > 0 and r.cpu_s < whole_s[1] for r in group),
+            sum(r.kept > 0 and r.cpu_s < r.whole_cpu_s for r in group),
         )
-        lines.append(f"| {name} | {' | '.join(map(str, counts))} | {clock:.1f} | {cpu:.1f} |")
+        share = sorted(r.cpu_s / r.whole_cpu_s for r in group)[len(group) // 2]
+        lines.append(f"| {name} | {' | '.join(map(str, counts))} | {100 * share:.0f} % |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Kill, resume, write the page; exit 1 if any run lost or changed a bit."""
-    if sys.argv[1:2] == ["--child"]:
-        folder, point, when, number, counts = sys.argv[2:7]
-        child(folder, point, when, int(number), counts)
+    """Kill, resume, write the page; exit 1 if any run lost or changed a bit, or computed what was there."""
+    if sys.argv[1:2] == ["--simulate"]:
+        from scaling import two_scans
+
+        two_scans(Path(sys.argv[2]))
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/reliability.md"))
     given = parser.parse_args()
-    results, whole_s = measure(given.kills, given.seed)
-    text = table(results, whole_s)
+    results, whole = measure(given.kills, given.seed)
+    text = table(results, whole)
     put_section(given.output, MARK, text)
     print(text)
-    sys.exit(0 if all(r.same and r.readable for r in results) else 1)
+    sys.exit(0 if all(r.same and r.readable and r.exactly_the_rest for r in results) else 1)
 
 
 if __name__ == "__main__":

@@ -89,12 +89,12 @@ def _tree_mb(root: int) -> float:
     total, waiting = 0, [root]
     while waiting:
         process = waiting.pop()
-        try:
-            children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        try:  # each thread has children of its own: the one that starts the workers is not the first
+            children = [file.read_text() for file in Path(f"/proc/{process}/task").glob("*/children")]
             rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
         except OSError:
             continue
-        waiting += map(int, children)
+        waiting += map(int, " ".join(children).split())
         total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     return total / 1024
 

@@ -165,14 +165,14 @@ def _odd_value(file: h5py.File, name: str, draw: random.Random) -> None:
 
 
 def _odd_numbers(file: h5py.File, name: str, draw: random.Random) -> None:
-    if isinstance(file[name], h5py.Dataset) and file[name].dtype.kind in "uif" and file[name].size:
+    if _is_small_array(file[name]) and file[name].dtype.kind in "uif":
         values = np.array(file[name][()], np.float64).reshape(-1)
         values[draw.randrange(values.size)] = draw.choice((np.nan, np.inf, -1.0, 1e300))
         _replace(file, name, values.reshape(file[name].shape))
 
 
 def _cut_short(file: h5py.File, name: str, draw: random.Random) -> None:
-    if isinstance(file[name], h5py.Dataset) and file[name].ndim:
+    if _is_small_array(file[name]):
         _replace(file, name, file[name][: draw.randint(0, file[name].shape[0])])
 
 
@@ -201,6 +201,14 @@ def _huge(file: h5py.File, name: str, draw: random.Random) -> None:
 def _odd_attribute(file: h5py.File, name: str, draw: random.Random) -> None:
     values = ("", "furlong", "mm", "degree", "s", 3.5, np.arange(3), b"\xff", "NXtomo", "NXdata")
     file[name].attrs[draw.choice(("units", "NX_class", "signal", "start", "definition"))] = draw.choice(values)
+
+
+MOST_ELEMENTS = 100_000
+"""Larger arrays are left as they are: those that claim petabytes were never written."""
+
+
+def _is_small_array(item: Any) -> bool:
+    return isinstance(item, h5py.Dataset) and bool(item.ndim) and 0 < item.size <= MOST_ELEMENTS
 
 
 TREE_WAYS: tuple[Callable[[h5py.File, str, random.Random], None], ...] = (

@@ -1,11 +1,20 @@
 """Memory granted and memory taken."""
 
+import json
+import tracemalloc
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operando.model.reading import ReadOptions
 from operando.model.step import Cut
-from operando.pipeline import memory
+from operando.pipeline import memory, settings
+from operando.pipeline.events import Options
+from operando.pipeline.index import Index
+from operando.pipeline.raw import RawFiles, RawFrame
+from operando.pipeline.run import Coordinator
 
 CUT = Cut(working_bytes=24, fixed_bytes=250)
 FULL_SIZE = 2016.0**2
@@ -42,3 +51,33 @@ def test_who_asks_for_more_workers_than_memory_feeds_is_told() -> None:
         "give fewer --workers or more --memory"
     )
     assert memory.too_little(8_000_000_000, 2, least) == []
+
+
+MOST_BYTES_A_SCAN = 16_000
+
+
+def test_a_scan_more_costs_the_coordinator_little_memory(tiny_raw: Path, tmp_path: Path) -> None:
+    """With a dozen steps a scan, and a dozen lines of the index."""
+
+    def taken(count: int) -> int:
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        files = [f"raw/tomo/scan_{number:04d}.nxs" for number in range(count)]
+        made = {"content": "1" * 32, "path": "frames/made/0123456789abcdef.npz"}
+        recipe = {"arguments": {"params": {"threshold": 0.4}}, "inputs": {"scan": "2" * 32}, "version": 1}
+        entries = ({"step": f"step {n}", "frame": f, "digest": "3" * 32, "recipe": recipe, "products": {"made": made}}
+                   for f in files for n in range(12))  # fmt: skip
+        (folder / "index.jsonl").write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+        frames = [RawFrame("scan", f, tiny_raw / f, n, 0, f"{n:032x}", ReadOptions()) for n, f in enumerate(files)]
+        tracemalloc.start()
+        run = Coordinator(project, RawFiles(tuple(frames), ()), Index(folder), Options(dry_run=True), lambda _: None)
+        run.settle(lambda _: pytest.fail("a dry run needs no workers"))
+        assert sum(1 for _ in run.nodes) > 10 * count
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size
+
+    project = settings.open_project(tiny_raw)
+    taken(1)
+    few, many = taken(10), taken(110)
+    assert (many - few) / 100 < MOST_BYTES_A_SCAN

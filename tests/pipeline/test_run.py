@@ -42,7 +42,7 @@ def _digests(folder: Path) -> dict[str, dict[str, str]]:
     """Content of every product, to the bit."""
     results = Results(folder)
     found: dict[str, dict[str, str]] = {}
-    for entry in results.index.entries.values():
+    for entry in results.index:
         for name, about in entry.products.items():
             found.setdefault(name, {})[entry.frame] = about["content"] or _content(results.path / about["path"])
     return found
@@ -223,6 +223,6 @@ def test_times_in_the_store_are_exact(tiny_done: Path) -> None:
 
 
 def test_every_result_says_what_it_was_made_from(tiny_done: Path) -> None:
-    for entry in Index(tiny_done / "results").entries.values():
+    for entry in Index(tiny_done / "results"):
         assert entry.digest
         assert {"version", "arguments", "inputs"} <= set(entry.recipe), entry.step

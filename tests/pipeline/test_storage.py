@@ -129,6 +129,40 @@ def test_a_torn_last_line_of_the_index_is_as_if_never_written(tmp_path: Path) ->
     assert all(json.loads(line) for line in index.path.read_text().splitlines())
 
 
+def test_who_reads_an_index_goes_on_reading_the_one_that_was_there(tmp_path: Path) -> None:
+    run = Index(tmp_path)
+    for number in (1, 2, 3):
+        run.append(Entry("segment", "a", str(number), {"version": number}))
+    reader = Index(tmp_path)
+    run.append(Entry("align", "b", "4", {}, error="broken"))
+    run.compact()
+    run.append(Entry("segment", "a", "5", {}))
+    assert [entry.digest for entry in reader] == ["3"]
+    assert [(entry.step, entry.digest) for entry in run] == [("segment", "5"), ("align", "4")]
+    assert list(Index(tmp_path)) == list(run)
+    before = reader.get("segment", "a")
+    assert before is not None
+    assert before.recipe == {"version": 3}
+
+
+def test_a_row_has_the_digest_of_its_content_alone() -> None:
+    table = xr.Dataset(
+        {
+            "file": ("scan", np.array(["a.nxs", "longer.nxs", ""])),
+            "start": ("scan", np.array(["2018-05-04", "NaT", "2018-05-06"], "datetime64[ns]")),
+            "shift": (("axis", "scan"), np.arange(9.0).reshape(3, 3), {"units": "um"}),
+            "voxel": ((), 2.5, {"units": "um"}),
+        },
+        coords={"scan": [4, 0, 7], "axis": ["z", "y", "x"]},
+        attrs={"format": "made up", "frame": 3},
+    )
+    rows = digest.Rows(table, "scan")
+    assert [rows.digest(n) for n in (0, 4, 7)] == [digest.of_content(table.sel(scan=n)) for n in (0, 4, 7)]
+    assert rows.digest(1) is None
+    plain = table.drop_vars("scan")
+    assert digest.Rows(plain, "scan").digest(2) == digest.of_content(plain.isel(scan=2))
+
+
 def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     with held(tmp_path) as taken:
         assert taken is None

@@ -9,6 +9,7 @@ import xarray as xr
 
 from operando.model.errors import OperandoError
 from operando.pipeline import codec, nexus, publish, stacking
+from operando.pipeline.expression import Many, Stored, evaluate
 
 
 def height_maps(folder: Path, count: int) -> list[xr.Dataset]:
@@ -42,6 +43,19 @@ def test_a_product_that_went_away_is_named(tmp_path: Path) -> None:
     (tmp_path / "0.npz").unlink()
     with pytest.raises(OperandoError, match=r"0\.npz: this result can't be read"):
         _ = lazy["height"].values
+
+
+def test_a_series_is_read_frame_by_frame_and_holds_none(tmp_path: Path) -> None:
+    written = height_maps(tmp_path, 3)
+    items = tuple(Stored(tmp_path / f"{number}.npz", False, number, f"{number}.nxs") for number in range(3))
+    series = evaluate(Many(items))
+    assert len(series) == 3
+    assert [one.attrs["file"] for one in series] == ["0.nxs", "1.nxs", "2.nxs"]
+    assert all(one.equals(other) for one, other in zip(series, written, strict=True))
+    assert [float(one["mean"]) for one in series[1:]] == [1.0, 2.0]
+    (tmp_path / "1.npz").unlink()
+    with pytest.raises(OperandoError, match=r"1\.npz: this result can't be read"):
+        _ = series[1]
 
 
 def test_large_tables_are_stacked_and_written_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,9 @@ import xarray as xr
 from operando.formats._hdf5 import SIGNATURE
 from operando.model.configuration import Configuration, Watch
 from operando.model.errors import ConfigurationError
-from operando.pipeline import quality, raw, watch
+from operando.pipeline import arrivals as arrivals_room
+from operando.pipeline import quality, raw, trial, watch
+from operando.pipeline.arrivals import Arrivals
 from operando.pipeline.events import Event, Options
 from operando.pipeline.store import Results
 
@@ -23,6 +25,9 @@ CONFIGURATION = Configuration.model_validate({
     "tomography": {"files": "tomo/*.nxs"},
     "diffraction": {"files": ["edd/*.med"]},
 })
+
+
+DAMAGED = Path(__file__).parent.parent / "formats" / "damaged"
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def write_spectrum(path: Path) -> Path:
 
 def test_a_file_is_taken_when_it_did_not_change_between_two_looks(folder: Path):
     scan, spectrum = write_scan(folder / "tomo" / "a.nxs"), write_spectrum(folder / "edd" / "a.med")
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     assert arrivals.look(CONFIGURATION) == []
     assert arrivals.take() is None
     assert arrivals.look(CONFIGURATION) == [scan]
@@ -55,12 +60,12 @@ def test_a_file_is_taken_when_it_did_not_change_between_two_looks(folder: Path):
 
 
 def test_a_truncated_hdf5_file_waits_until_it_is_whole(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(watch, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(arrivals_room, "PATIENCE_S", 60.0)
     write_spectrum(folder / "edd" / "a.med")
     scan = write_scan(folder / "tomo" / "a.nxs")
     content = scan.read_bytes()
     scan.write_bytes(content[: len(content) // 2])
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     for _ in range(3):
         assert arrivals.look(CONFIGURATION) == []
     assert arrivals.waiting == {scan: "can't be opened yet"}
@@ -71,11 +76,24 @@ def test_a_truncated_hdf5_file_waits_until_it_is_whole(folder: Path, monkeypatch
     assert scan in (arrivals.take() or ())
 
 
+@pytest.mark.parametrize("damaged", ["nxtomo_circles.h5", "nexus_spectra_crash.h5"])
+def test_a_file_that_takes_the_library_down_is_left_to_the_run_which_names_it(
+    folder: Path, damaged: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(trial, "PATIENCE_S", 3.0)
+    scan = write_scan(folder / "tomo" / "a.nxs")
+    deadly = Path(shutil.copy(DAMAGED / damaged, folder / "tomo" / "b.nxs"))
+    arrivals = Arrivals(folder)
+    arrivals.look(CONFIGURATION)
+    assert arrivals.look(CONFIGURATION) == [scan], "nobody makes a quick look of the other"
+    assert set(arrivals.take() or ()) == {scan, deadly}
+
+
 def test_whole_files_wait_for_a_writer_only_so_long(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(watch, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(arrivals_room, "PATIENCE_S", 0.05)
     spectrum = write_spectrum(folder / "edd" / "a.med")
     growing = folder / "tomo" / "a.nxs"
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     for size in range(3):
         growing.write_bytes(SIGNATURE + b"x" * size)
         arrivals.look(CONFIGURATION)
@@ -85,7 +103,7 @@ def test_whole_files_wait_for_a_writer_only_so_long(folder: Path, monkeypatch: p
 
 def test_a_file_written_again_is_taken_again(folder: Path):
     scan, _ = write_scan(folder / "tomo" / "a.nxs"), write_spectrum(folder / "edd" / "a.med")
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     for _ in range(2):
         arrivals.look(CONFIGURATION)
     arrivals.take()
@@ -97,7 +115,7 @@ def test_a_file_written_again_is_taken_again(folder: Path):
 
 def test_a_file_that_disappears_is_forgotten(folder: Path):
     scan, spectrum = write_scan(folder / "tomo" / "a.nxs"), write_spectrum(folder / "edd" / "a.med")
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     for _ in range(2):
         arrivals.look(CONFIGURATION)
     extra = write_scan(folder / "tomo" / "b.nxs")
@@ -109,7 +127,7 @@ def test_a_file_that_disappears_is_forgotten(folder: Path):
 
 def test_a_section_without_files_does_not_hold_up_the_others(folder: Path):
     scan = write_scan(folder / "tomo" / "a.nxs")
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     for _ in range(2):
         arrivals.look(CONFIGURATION)
     assert arrivals.missing == ["edd/*.med"]
@@ -123,7 +141,7 @@ def test_a_section_without_files_does_not_hold_up_the_others(folder: Path):
 def test_a_scan_that_is_still_written_stays_out_of_the_run_and_a_growing_table_does_not(folder: Path):
     scan, growing = write_scan(folder / "tomo" / "a.nxs"), folder / "tomo" / "b.nxs"
     spectrum = write_spectrum(folder / "edd" / "a.med")
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     for size in range(3):
         growing.write_bytes(SIGNATURE + b"x" * size)
         spectrum.write_text("VERSION: 3.1\n" * (size + 1))
@@ -137,7 +155,7 @@ def test_a_scan_that_is_still_written_stays_out_of_the_run_and_a_growing_table_d
 
 def test_a_failed_run_gives_its_files_back(folder: Path):
     scan, spectrum = write_scan(folder / "tomo" / "a.nxs"), write_spectrum(folder / "edd" / "a.med")
-    arrivals = watch.Arrivals(folder)
+    arrivals = Arrivals(folder)
     for _ in range(2):
         arrivals.look(CONFIGURATION)
     arrivals.put_back(arrivals.take() or ())
@@ -177,7 +195,7 @@ def test_a_scan_that_was_cut_short_comes_right_after_a_restart(
 ):
     folder, told = tmp_path / "experiment", tmp_path / "told.txt"
     shutil.copytree(simulated, folder, ignore=shutil.ignore_patterns("truth"))
-    monkeypatch.setattr(watch, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(arrivals_room, "PATIENCE_S", 0.3)
     last = sorted((folder / "raw" / "tomo").iterdir())[-1]
     content = last.read_bytes()
     last.write_bytes(content[: len(content) // 3])
@@ -190,7 +208,7 @@ def test_a_scan_that_was_cut_short_comes_right_after_a_restart(
     events.clear()
     watch_until([0, 1], folder, options, events, **settings)
     assert {event.frame for event in events if event.step == "reconstruct"} == {last.relative_to(folder).as_posix()}
-    assert not any(entry.error for entry in Results(folder).index.entries.values())
+    assert not any(entry.error for entry in Results(folder).index)
     state = watch.read_state(folder)
     assert state is not None
     assert state["state"] == "stopped"

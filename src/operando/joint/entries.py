@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,29 @@ Entry = dict[str, Any]
 Frames = Mapping[int, xr.Dataset]
 
 
+class Looked(Mapping[int, xr.Dataset]):
+    """Datasets by number, each made when it is asked for: of thousands at once one would hold little but overhead."""
+
+    def __init__(self, places: dict[int, int], look: Callable[[int], xr.Dataset]) -> None:
+        self._places, self._look = places, look
+
+    def __getitem__(self, number: int) -> xr.Dataset:
+        return self._look(self._places[number])
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._places
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 def by_frame(series: Sequence[xr.Dataset] | None) -> Frames:
     """Products of a series by the number of their frame."""
-    return {int(one.attrs.get("frame", k)): one for k, one in enumerate(series or ())}
+    found = series or ()
+    return Looked({int(one.attrs.get("frame", k)): k for k, one in enumerate(found)}, found.__getitem__)
 
 
 def number(value: Any) -> float | None:
@@ -63,15 +83,15 @@ def scans(
     states, middles = _by_number(timeline, "scan"), _by_number(centres, "scan")
     entries = []
     for scan in sorted(numbers | set(middles) or set(states)):
-        volumes, interface = phase_volumes.get(scan), interfaces.get(scan)
-        found = next((one for one in (volumes, interface, tracks.get(scan)) if one is not None), None)
+        volumes, interface, lengths = phase_volumes.get(scan), interfaces.get(scan), tracks.get(scan)
+        found = next((one for one in (volumes, interface, lengths) if one is not None), None)
         entry = {
             "index": scan,
             **_state(states.get(scan), found),
             "centre_px": normal(middles[scan], "centre", "px") if scan in middles else None,
             **_volumes(volumes),
             "contact_area_um2": bounded(interface, "contact_area", "um2") if interface is not None else None,
-            "tracks": _tracks(tracks.get(scan)),
+            "tracks": _tracks(lengths),
         }
         entries.append(entry)
     return entries
@@ -81,7 +101,8 @@ def _by_number(table: xr.Dataset | None, dim: str) -> Frames:
     if table is None:
         return {}
     numbers = table[dim].values if dim in table.coords else np.arange(table.sizes[dim])
-    return {int(value): table.isel({dim: place}) for place, value in enumerate(numbers)}
+    places = {int(value): place for place, value in enumerate(numbers)}
+    return Looked(places, lambda place: table.isel({dim: place}))
 
 
 def _state(state: xr.Dataset | None, found: xr.Dataset | None) -> Entry:

@@ -93,14 +93,18 @@ def _of_interface(
     if timeline is None or not interfaces:
         return []
     exposure = middles(timeline, "scan", origin)
-    frames = [int(one.attrs.get("frame", k)) for k, one in enumerate(interfaces)]
-    seconds = np.array([np.mean(exposure.get(frame, (np.nan, np.nan))) for frame in frames])
-    found = []
-    for name, kind, what in _INTERFACE:
-        value, low, high = (
-            np.array([float(one[f"{name}{end}"]) for one in interfaces]) for end in ("", "_low", "_high")
-        )
-        when = _rise(seconds, value, starts) or _parted(seconds, low, high, starts)
+    rows = []
+    for place, one in enumerate(interfaces):
+        span = exposure.get(int(one.attrs.get("frame", place)), (np.nan, np.nan))
+        rows.append((
+            np.mean(span),
+            *(float(one[f"{name}{end}"]) for name, _, _ in _INTERFACE for end in ("", "_low", "_high")),
+        ))
+    table = np.array(rows, float)
+    seconds, found = table[:, 0], []
+    for (_, kind, what), columns in zip(_INTERFACE, np.split(table[:, 1:], len(_INTERFACE), axis=1), strict=True):
+        values, low, high = columns.T
+        when = _rise(seconds, values, starts) or _parted(seconds, low, high, starts)
         found += [] if when is None else [Found(kind, what, when)]
     return found
 

@@ -30,17 +30,23 @@ class Exposures:
 
 def gather(exposures: Sequence[xr.Dataset], drift_ppm: float | None) -> Exposures:
     """Put exposures into arrays, with their clock's drift about the first one taken out."""
-    start = np.array([one["start"].values for one in exposures], "datetime64[ns]")
-    end = np.array([one["end"].values for one in exposures], "datetime64[ns]")
+    rows = [(*(one[name].values for name in ("start", "end")), *_name(one, k)) for k, one in enumerate(exposures)]
+    starts, ends, frames, files = zip(*rows, strict=True)
+    start, end = (np.array(times, "datetime64[ns]") for times in (starts, ends))
     if drift_ppm and not np.isnat(start).all():
         epoch = start[~np.isnat(start)].min()
         start, end = (Clock(drift_ppm=drift_ppm).to_beamline(times, epoch) for times in (start, end))
     return Exposures(
-        frame=np.array([one.attrs.get("frame", k) for k, one in enumerate(exposures)], int),
-        file=np.array([one.attrs.get("file", "") for one in exposures], object),
+        frame=np.array(frames, int),
+        file=np.array(files, object),
         start=start,
         end=end,
     )
+
+
+def _name(exposure: xr.Dataset, place: int) -> tuple[int, str]:
+    """Number and file."""
+    return exposure.attrs.get("frame", place), exposure.attrs.get("file", "")
 
 
 def build(

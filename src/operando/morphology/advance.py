@@ -1,6 +1,6 @@
 """How far and how fast the anode's surface moves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,11 @@ def advance(
     Scans are compared in order of time; those without a surface are passed over.
     """
     when = middles(scan_timeline)
-    shown = {int(one.attrs["frame"]): one for one in interfaces if np.isfinite(one["height"].values).any()}
-    known = [one for one in levels if int(one.attrs["frame"]) in shown]
-    own = {int(one.attrs["frame"]): (placing_std(one, motions), pattern_std(one)) for one in known}
-    series = sorted(((frame, shown[frame]) for frame in own), key=lambda pair: (when.get(pair[0], 0.0), pair[0]))
-    rows = [_row(series, k, own, when) for k in range(len(series))]
+    places = {int(one.attrs["frame"]): k for k, one in enumerate(interfaces) if _is_shown(one)}
+    known = (one for one in levels if int(one.attrs["frame"]) in places)
+    placed = {int(one.attrs["frame"]): (placing_std(one, motions), pattern_std(one)) for one in known}
+    frames = sorted(placed, key=lambda frame: (when.get(frame, 0.0), frame))
+    rows = list(_rows(frames, (interfaces[places[frame]] for frame in frames), placed, when))
     table = np.array(rows, float).reshape(len(rows), 6)
     columns: dict[str, Any] = {"hours": table[:, 4], "area": table[:, 5]}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -45,21 +45,32 @@ def advance(
         ("velocity", table[:, 2] * rate, table[:, 3] * rate),
     ):
         columns |= {name: value, f"{name}_low": value - NORMAL_95 * std, f"{name}_high": value + NORMAL_95 * std}
-    return ADVANCE.new(coords={"scan": np.array([frame for frame, _ in series], int)}, **columns)
+    return ADVANCE.new(coords={"scan": np.array(frames, int)}, **columns)
 
 
-def _row(
-    shown: Sequence[tuple[int, xr.Dataset]], k: int, own: dict[int, tuple[float, float]], when: dict[int, float]
-) -> tuple[float, ...]:
+def _is_shown(interface: Interface) -> bool:
+    return bool(np.isfinite(interface["height"].values).any())
+
+
+def _rows(
+    frames: Sequence[int],
+    interfaces: Iterable[xr.Dataset],
+    own: dict[int, tuple[float, float]],
+    when: dict[int, float],
+) -> Iterator[tuple[float, ...]]:
     """Advance since the first scan, since the scan before, each with its std; hours and area to the scan before."""
-    frame, now = shown[k]
-    if k == 0:
-        return 0.0, 0.0, _NAN, _NAN, _NAN, _NAN
-    (first, start), (last, before) = shown[0], shown[k - 1]
-    whole, step_ = advance_of(start, now, voxel_of(now)), advance_of(before, now, voxel_of(now))
-    stds = [_std(found, own[other], own[frame], voxel_of(now)[0]) for found, other in ((whole, first), (step_, last))]
-    hours = when.get(frame, _NAN) - when.get(last, _NAN)
-    return whole.mean, stds[0], step_.mean, stds[1], hours, step_.area
+    first: tuple[int, xr.Dataset] | None = None
+    last: tuple[int, xr.Dataset] | None = None
+    for frame, now in zip(frames, interfaces, strict=True):
+        if first is None or last is None:
+            first = frame, now
+            yield 0.0, 0.0, _NAN, _NAN, _NAN, _NAN
+        else:
+            pairs = [(other, advance_of(before, now, voxel_of(now))) for other, before in (first, last)]
+            stds = [_std(found, own[other], own[frame], voxel_of(now)[0]) for other, found in pairs]
+            (_, whole), (_, step_) = pairs
+            yield whole.mean, stds[0], step_.mean, stds[1], when.get(frame, _NAN) - when.get(last[0], _NAN), step_.area
+        last = frame, now
 
 
 def _std(found: Moved, before: tuple[float, float], after: tuple[float, float], voxel: float) -> float:

@@ -27,17 +27,18 @@ def cavities(series: Series[Interface], params: CavitiesParameters = _DEFAULTS) 
     gives most keeps its number and the others are merged into it; where one falls apart, the part that shares most
     columns keeps the number and the others are split from it. Scans without a surface are passed over.
     """
-    frames = np.array([item.attrs.get("frame", i) for i, item in enumerate(series)])
+    frames: list[int] = []
     book = _Book()
     previous: np.ndarray | None = None
     for place, item in enumerate(series):
+        frames.append(int(item.attrs.get("frame", place)))
         own = _large(item["cavity"].values.astype(int), params.smallest_columns)
         if not np.isfinite(item["height"].values).any():
             continue
-        named = followed(previous, own, book, int(frames[place]))
+        named = followed(previous, own, book, frames[place])
         _measure(item, named, place, book)
         previous = named
-    return _pack(book, frames)
+    return _pack(book, np.array(frames))
 
 
 @dataclass

@@ -81,7 +81,7 @@ def difference(
     area = Inside.of(bore, grid).area(grid)
     advance = sums.net * grid.voxel_volume / area if area else float("nan")
     variances = _variances(sums, levels, roles, placements, uncommon(advance, grid.spacing[0]) if area else 1.0)
-    variances["gap"] = (missed[0].anode_std**2 + missed[1].anode_std**2) / grid.voxel_volume**2
+    variances["gap"] = (missed[0].anode_std ** 2 + missed[1].anode_std ** 2) / grid.voxel_volume**2
     net, std = sums.net, float(np.sqrt(sum(variances.values())))
     correction = (net - (sums.gained - sums.lost)) / 2
     gain, loss = sums.gained + correction, sums.lost - correction

@@ -30,18 +30,16 @@ def motions(series: Series[Motion], params: MotionsParameters = _DEFAULTS) -> Mo
     the still parts correlate less with it than without. Others are used as they are, so that a new scan
     does not change the old ones. Where a motion is replaced its standard deviation covers the jump.
     """
-    frames = np.array([motion.attrs.get("frame", i) for i, motion in enumerate(series)])
-    values = np.stack([_vector(motion, "") for motion in series])
-    stds = np.stack([_vector(motion, "_std") for motion in series])
-    scores = np.array([[float(m["correlation_before"]), float(m["correlation"])] for m in series])
+    names, rows = zip(*((_name(motion, i), _row(motion)) for i, motion in enumerate(series)), strict=True)
+    values, stds, scores = (np.stack(column) for column in zip(*rows, strict=True))
     outlier = lost(scores, params.smallest_correlation) | lone_jumps(
         values[:, :3], stds[:, :3], params.jump_um, params.significance
     )
     outlier[0] = False
     used, used_std = replaced(values, stds, outlier)
     return MOTIONS.new(
-        coords={"scan": frames, "axis": ["z", "y", "x"]},
-        attrs={"warnings": _sentences(series, outlier)},
+        coords={"scan": np.array([frame for frame, _ in names]), "axis": ["z", "y", "x"]},
+        attrs={"warnings": _sentences([file for _, file in names], outlier)},
         translation=used[:, :3],
         translation_std=used_std[:, :3],
         rotation=used[:, 3:6],
@@ -50,6 +48,17 @@ def motions(series: Series[Motion], params: MotionsParameters = _DEFAULTS) -> Mo
         grey_scale_std=used_std[:, 6],
         outlier=outlier,
     )
+
+
+def _name(motion: xr.Dataset, place: int) -> tuple[int, str]:
+    """Number and file of a scan."""
+    return motion.attrs.get("frame", place), motion.attrs.get("file", f"scan {place}")
+
+
+def _row(motion: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The motion, its standard deviation, and how well the still parts correlate without and with it."""
+    scores = np.array([float(motion["correlation_before"]), float(motion["correlation"])])
+    return _vector(motion, ""), _vector(motion, "_std"), scores
 
 
 def _vector(motion: xr.Dataset, suffix: str) -> np.ndarray:
@@ -90,6 +99,6 @@ def replaced(values: np.ndarray, stds: np.ndarray, outlier: np.ndarray) -> tuple
     return used, used_std
 
 
-def _sentences(series: Series[Motion], outlier: np.ndarray) -> list[str]:
-    names = [series[int(i)].attrs.get("file", f"scan {i}") for i in np.flatnonzero(outlier)]
-    return [f"{name}: its motion does not fit the series and was taken from its neighbours" for name in names]
+def _sentences(names: list[str], outlier: np.ndarray) -> list[str]:
+    odd = [names[i] for i in np.flatnonzero(outlier)]
+    return [f"{name}: its motion does not fit the series and was taken from its neighbours" for name in odd]

@@ -1,7 +1,6 @@
 """The electrolyte's strain beside the noise floor of two scans at rest."""
 
 import numpy as np
-import xarray as xr
 
 from operando.model.constants import NORMAL_95
 from operando.model.products.joint import Pairs
@@ -21,28 +20,28 @@ def strain(displacements: Series[Displacement], pairs: Pairs) -> Strain:
     the 95 % interval of a median by its order statistics, and the pair's own noise: a plane takes thirteen places, so
     that so many count as one.
     """
-    names = [tuple(int(n) for n in one.attrs["frame"]) for one in displacements]
+    names, strains, noise = zip(*map(_row, displacements), strict=True) if len(displacements) else ((), (), ())
     rest = {
         (int(pair["from_scan"]), int(pair["to_scan"]))
         for pair in (pairs.isel(pair=k) for k in range(pairs.sizes["pair"]))
         if str(pair["step"].values) == _AT_REST
     }
-    resting = [one["strain"].values for name, one in zip(names, displacements, strict=True) if name in rest]
+    resting = [one for name, one in zip(names, strains, strict=True) if name in rest]
     floor = floor_of(np.concatenate(resting) if resting else np.zeros((0, 6)))
-    noises = np.array([one["strain_noise"].values for one in displacements]).reshape(-1, 6)
+    noises = np.array(noise).reshape(-1, 6)
     fitted = NORMAL_95 * _median(noises)
     limit = np.where(np.isfinite(floor), np.fmax(floor, 0.0), fitted)
     value, low, high = (np.full((len(names), 6), np.nan) for _ in range(3))
     share, count = np.full((len(names), 6), np.nan), np.zeros(len(names))
-    for k, one in enumerate(displacements):
-        known = one["strain"].values[np.isfinite(one["strain"].values).all(axis=1)]
+    for k, one in enumerate(strains):
+        known = one[np.isfinite(one).all(axis=1)]
         count[k] = len(known)
         if len(known) >= 8:
             value[k], low[k], high[k] = median_with_bounds(known, noises[k])
             share[k] = np.where(np.isfinite(limit), np.mean(np.abs(known) > limit, axis=0), np.nan)
     return STRAIN.new(
         coords={"pair": np.arange(len(names)), "component": COMPONENTS},
-        attrs={"warnings": _warnings(floor, displacements), "scans": [list(name) for name in names]},
+        attrs={"warnings": _warnings(floor, len(displacements)), "scans": [list(name) for name in names]},
         floor=floor,
         fitted_floor=fitted,
         strain=value,
@@ -51,6 +50,12 @@ def strain(displacements: Series[Displacement], pairs: Pairs) -> Strain:
         seen_share=share,
         nodes=count,
     )
+
+
+def _row(displacement: Displacement) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
+    """Numbers of the two scans, strain (place, component) and its noise."""
+    frames = tuple(int(number) for number in displacement.attrs["frame"])
+    return frames, displacement["strain"].values, displacement["strain_noise"].values
 
 
 def floor_of(strains: np.ndarray) -> np.ndarray:
@@ -83,8 +88,8 @@ def _median(rows: np.ndarray) -> np.ndarray:
     return np.asarray(np.median(known, axis=0)) if len(known) else np.full(6, np.nan)
 
 
-def _warnings(floor: np.ndarray, displacements: Series[xr.Dataset]) -> list[str]:
-    if not len(displacements) or np.isfinite(floor).any():
+def _warnings(floor: np.ndarray, count: int) -> list[str]:
+    if not count or np.isfinite(floor).any():
         return []
     return [
         "no two scans at rest show the noise floor of the electrolyte's strain: taken from the scatter of each pair"

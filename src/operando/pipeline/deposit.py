@@ -1,6 +1,8 @@
 """``ro-crate-metadata.json``: what a repository needs to know of the results (RO-Crate 1.1, https://w3id.org/ro/crate/1.1)."""
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ KINDS = {
 
 def write(results: Results, version: str) -> Path:
     """Describe every file of the results folder that a reader would open."""
-    files = sorted(path for path in results.path.rglob("*") if _is_public(path, results.path))
+    files = sorted(_public(results.path))
     parts = [_file(path, results.path) for path in files]
     root = {
         "@id": "./",
@@ -44,10 +46,16 @@ def write(results: Results, version: str) -> Path:
     return path
 
 
-def _is_public(path: Path, root: Path) -> bool:
-    parts = path.relative_to(root).parts
-    hidden = any(part.startswith(".") or part.endswith(".zarr") for part in parts)
-    return path.is_file() and path.suffix in KINDS and not hidden and parts[0] not in {"frames", "log", "display"}
+def _public(root: Path) -> Iterator[Path]:
+    """The files to tell of; where the thousands of products lie is not even looked."""
+    for place, folders, files in os.walk(root):
+        inner = {"frames", "log", "display"} if Path(place) == root else set()
+        folders[:] = [name for name in folders if _is_shown(name) and name not in inner]
+        yield from (Path(place) / name for name in files if _is_shown(name) and Path(name).suffix in KINDS)
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and not name.endswith(".zarr")
 
 
 def _file(path: Path, root: Path) -> dict[str, Any]:

@@ -16,7 +16,12 @@ EDGE_BYTES = 65536
 
 def of_object(value: Any) -> str:
     """Hex digest of any JSON-like object, parameter model or frozen dataclass."""
-    return hashlib.sha256(json.dumps(plain(value), sort_keys=True).encode()).hexdigest()[:32]
+    return of_plain(plain(value))
+
+
+def of_plain(value: Any) -> str:
+    """The same of what JSON knows already."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def plain(value: Any) -> Any:
@@ -64,9 +69,52 @@ def of_content(dataset: xr.Dataset) -> str:
     for name in sorted(map(str, dataset.variables)):
         variable = dataset.variables[name]
         values = np.ascontiguousarray(portable(variable.values))
-        header = [name, list(variable.dims), values.dtype.str, list(values.shape), plain(variable.attrs)]
-        digest.update(json.dumps(header, sort_keys=True, default=str).encode())
+        digest.update(_head(name, variable.dims, values, variable.attrs))
         digest.update(values.tobytes())
-    attrs = {key: value for key, value in dataset.attrs.items() if key not in {"frame", "file"}}
-    digest.update(json.dumps(plain(attrs), sort_keys=True, default=str).encode())
+    digest.update(_foot(dataset))
     return digest.hexdigest()[:32]
+
+
+def _head(name: str, dims: tuple[Any, ...], values: np.ndarray, attrs: Any) -> bytes:
+    header = [name, list(dims), values.dtype.str, list(values.shape), plain(attrs)]
+    return json.dumps(header, sort_keys=True, default=str).encode()
+
+
+def _foot(dataset: xr.Dataset) -> bytes:
+    attrs = {key: value for key, value in dataset.attrs.items() if key not in {"frame", "file"}}
+    return json.dumps(plain(attrs), sort_keys=True, default=str).encode()
+
+
+class Rows:
+    """A table of the whole experiment, one row a frame: each with the digest of its content alone.
+
+    It is that of ``of_content(table.sel({dim: number}))``, without a dataset a row: there are thousands.
+    """
+
+    def __init__(self, table: xr.Dataset, dim: str) -> None:
+        numbers = table[dim].values.tolist() if dim in table.coords else range(table.sizes[dim])
+        self._places = {number: place for place, number in enumerate(numbers)}
+        self._parts = [_part(name, table.variables[name], dim) for name in sorted(map(str, table.variables))]
+        self._foot = _foot(table)
+
+    def digest(self, number: int) -> str | None:
+        """Digest of a frame's row, ``None`` where it has none."""
+        place = self._places.get(number)
+        if place is None:
+            return None
+        digest = hashlib.sha256()
+        for head, values, has_rows in self._parts:
+            digest.update(head)
+            digest.update(values[place : place + 1].tobytes() if has_rows else values.tobytes())
+        digest.update(self._foot)
+        return digest.hexdigest()[:32]
+
+
+def _part(name: str, variable: xr.Variable, dim: str) -> tuple[bytes, np.ndarray, bool]:
+    """What is digested of a variable before its values, the values with rows first, and whether it has rows."""
+    values, has_rows = portable(variable.values), dim in variable.dims
+    if has_rows:
+        values = np.moveaxis(values, variable.dims.index(dim), 0)
+    row = np.empty(values.shape[1:], values.dtype) if has_rows else values
+    dims = tuple(d for d in variable.dims if d != dim)
+    return _head(name, dims, np.ascontiguousarray(row), variable.attrs), values, has_rows

@@ -129,6 +129,7 @@ def _share_threads(workers: int) -> None:
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
     environment = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment["NUMBA_NUM_THREADS"] = str(threads)
+    environment["MALLOC_TRIM_THRESHOLD_"] = "65536"  # Dask's own choice: what is freed goes back to the system
     dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
 
 

@@ -179,7 +179,7 @@ def status(folder: Path) -> dict[str, Any]:
     silent = Options(dry_run=True)
     coordinator = run.settle(project, found, index, silent, lambda event: None)
     done = Counter(node.step.name for node in coordinator.nodes if node.state == "done" and node.step.stored)
-    failed = [{"step": e.step, "file": e.frame, "text": e.error} for e in index.entries.values() if e.error]
+    failed = [{"step": e.step, "file": e.frame, "text": e.error} for e in index if e.error]
     failed += [{"step": "read", "file": f.file, "text": f.text} for f in found.failures]
     stale = [{"step": step, "file": frame, "why": why} for step, frame, why in coordinator.report.stale]
     return {"done": dict(done), "stale": stale, "failed": failed}

@@ -5,11 +5,11 @@ they are computed, slab by slab, when they are read.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import xarray as xr
@@ -83,17 +83,36 @@ def evaluate(source: Any) -> Any:
             else table.isel({source.dim: source.index})
         )
     if isinstance(source, Many):
-        return [_one_of_many(item) for item in source.items]
+        small = [item for item in source.items if isinstance(item, Stored) and not item.big]
+        return _Series(small) if len(small) == len(source.items) else [evaluate(item) for item in source.items]
     if isinstance(source, Fused):
         return _FusedProduct(source).dataset()
     return source
 
 
-def _one_of_many(source: Source) -> Any:
-    """As ``evaluate``, but what is large in a small product stays on disk: a hundred height maps are gigabytes."""
-    if isinstance(source, Stored) and not source.big:
-        return _labelled(codec.open_lazily(source.path), source)
-    return evaluate(source)
+class _Series(Sequence[xr.Dataset]):
+    """The small products of all frames, each read when it is asked for: a dataset of a few numbers takes 20 kB.
+
+    What is large in one stays on disk even then: a hundred height maps are gigabytes.
+    """
+
+    def __init__(self, items: Sequence[Stored]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, number: int) -> xr.Dataset: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> "_Series": ...
+
+    def __getitem__(self, number: int | slice) -> "xr.Dataset | _Series":
+        if isinstance(number, slice):
+            return _Series(self._items[number])
+        item = self._items[number]
+        return _labelled(codec.open_lazily(item.path), item)
 
 
 CACHED_BYTES = 2_000_000

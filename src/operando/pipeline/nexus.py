@@ -114,20 +114,17 @@ def _mark_signal(group: Any, table: xr.Dataset) -> None:
 
 def _write_processes(entry: Any, results: Results, version: str) -> None:
     """One NXprocess a step: version, parameters, how many results and how long."""
-    steps: dict[str, list[Any]] = {}
-    for one in results.index.entries.values():
-        steps.setdefault(one.step, []).append(one)
-    for number, (name, entries) in enumerate(steps.items(), start=1):
+    steps: dict[str, Any] = {}
+    for one in results.index:
+        count, seconds, _ = steps.get(one.step, (0, 0.0, None))
+        steps[one.step] = count + 1, seconds + one.seconds, one.recipe
+    for number, (name, (count, seconds, recipe)) in enumerate(steps.items(), start=1):
         process = _group(entry, f"process_{name}", "NXprocess")
         process["program"] = "operando"
         process["version"] = version
         process["sequence_index"] = number
         note = _group(process, "parameters", "NXnote")
         note["type"] = "application/json"
-        note["data"] = json.dumps({"step_version": entries[-1].recipe.get("version"), **_arguments(entries[-1])})
-        process["results"] = len(entries)
-        process["seconds"] = sum(one.seconds for one in entries)
-
-
-def _arguments(entry: Any) -> dict[str, Any]:
-    return {"arguments": entry.recipe.get("arguments", {})}
+        note["data"] = json.dumps({"step_version": recipe.get("version"), "arguments": recipe.get("arguments", {})})
+        process["results"] = count
+        process["seconds"] = seconds

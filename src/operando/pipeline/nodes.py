@@ -1,20 +1,22 @@
-"""The state of a run: one node a step and frame, what it depends on, and what it was made from."""
+"""The state of a run: one node a step and frame, what it depends on, and what it is made from.
 
-from collections.abc import Iterator
+Of tens of thousands of nodes each keeps little: its state and its digest. Where its inputs lie is worked out when a
+worker is to make it, from the index.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
-
-import xarray as xr
 
 from operando.model.contract import Contract, Frame
 from operando.model.step import Input
 from operando.pipeline import codec, digest
 from operando.pipeline.expression import Fused, Many, Raw, Row, Source, Stored
 from operando.pipeline.graph import AnyStep, Plan
-from operando.pipeline.index import Entry
-from operando.pipeline.raw import RawFiles
+from operando.pipeline.index import Entry, Index
+from operando.pipeline.raw import RawFiles, RawFrame
 from operando.pipeline.unpack import UNPACKED
 
 State = Literal["waiting", "running", "done", "failed", "blocked"]
@@ -23,29 +25,29 @@ WHOLE = ""
 ROW_DIMS = {"scan": "scan", "spectrum": "spectrum"}
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class Node:
-    """One step on one frame."""
+    """One step on one frame. The recipe behind its digest is kept from when it is found stale until it is settled."""
 
     step: AnyStep
     frame: str
-    order: tuple[int, int]
     state: State = "waiting"
-    entry: Entry | None = None
-    arguments: dict[str, Any] | None = None
+    digest: str = ""
+    recipe: dict[str, Any] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
         """Step name and frame."""
         return self.step.name, self.frame
 
+    @property
+    def entry(self) -> Entry:
+        """What the index is to say of it."""
+        return Entry(self.step.name, self.frame, self.digest, self.recipe or {})
 
-@dataclass(frozen=True)
-class Resolved:
-    """An input as the worker's source and as what enters the digest."""
 
-    source: Source | None
-    digest: Any
+Origin = Node | RawFrame
+"""What a product comes from."""
 
 
 class NotReadyError(Exception):
@@ -61,27 +63,24 @@ class BlockedError(Exception):
 
 
 class Nodes:
-    """All nodes of a run, and how an input is found among them."""
+    """All nodes of a run, and how an input is found among them.
 
-    def __init__(self, plan: Plan, raw: RawFiles, results: Path) -> None:
-        self.plan, self.raw, self.results = plan, raw, results
-        self.nodes: dict[tuple[str, str], Node] = {}
+    ``settings``: what each step takes that is no product.
+    """
+
+    def __init__(self, plan: Plan, raw: RawFiles, index: Index, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        self.plan, self.raw, self.index, self.settings = plan, raw, index, settings
+        self.results = index.path.parent.absolute()
+        self.nodes: dict[str, dict[str, Node]] = {}
         self.frames: dict[Frame, list[str]] = {**raw.keys(), "pair": []}
         self._place = {kind: {key: n for n, key in enumerate(keys)} for kind, keys in self.frames.items()}
         self.pairs_known = "pairs" not in plan.makers
-        copies = results / UNPACKED
-        self._raw = {
-            (frame.product, frame.key): replace(frame, unpacked=copies / f"{frame.identity}.frames")
-            for frame in raw.frames
-        }
-        self.paths = {frame.key: str(frame.path) for frame in raw.frames}
-        self.identities = {frame.key: frame.identity for frame in raw.frames}
+        self._raw = {(frame.product, frame.key): frame for frame in raw.frames}
         for step in plan.steps.values():
-            for frame in self._frames_of(step.over):
-                self._add(step, frame)
+            self._add(step)
 
     def __iter__(self) -> Iterator[Node]:
-        return iter(self.nodes.values())
+        return (node for nodes in self.nodes.values() for node in nodes.values())
 
     def set_pairs(self, pairs: list[tuple[int, int]]) -> list[Node]:
         """Make the nodes of the pairs of scans, once they are known."""
@@ -89,12 +88,17 @@ class Nodes:
         self.frames["pair"] = list(dict.fromkeys(f"{scans[a]}|{scans[b]}" for a, b in pairs))
         self._place["pair"] = {key: n for n, key in enumerate(self.frames["pair"])}
         self.pairs_known = True
-        return [
-            self._add(step, frame)
-            for step in self.plan.steps.values()
-            if step.over == "pair"
-            for frame in self.frames["pair"]
-        ]
+        return [node for step in self.plan.steps.values() if step.over == "pair" for node in self._add(step)]
+
+    def order_of(self, node: Node) -> tuple[int, int]:
+        """What is done first: frame by frame, and a frame's steps one after the other."""
+        number = self._place[node.step.over][node.frame] if node.step.over else 1 << 30
+        return number, self.plan.rank[node.step.name]
+
+    def raw_of(self, frame: str) -> RawFrame | None:
+        """A frame's raw file."""
+        keys = ((product, frame) for product in self.plan.raw_products)
+        return next((self._raw[key] for key in keys if key in self._raw), None)
 
     def index_of(self, frame_kind: Frame | None, frame: str) -> Any:
         """Number of a frame; for a pair both scans' numbers."""
@@ -104,117 +108,136 @@ class Nodes:
             return [self._place["scan"][part] for part in frame.split("|")]
         return self._place[frame_kind][frame]
 
-    def resolve(self, node: Node, needed: Input) -> Resolved:
-        """An input's source and digest.
+    def digest_of(self, node: Node, needed: Input) -> Any:
+        """What an input adds to the digest of a node, ``None`` where an optional one is not there.
 
         Raises ``NotReadyError`` while it is not settled and ``BlockedError`` if it is required and failed.
         """
-        way = needed.way
-        if not self.plan.provides(needed):
-            return Resolved(None, None)
-        if way == "series":
-            return self._series(needed)
-        if way == "first":
-            return self._first(needed)
-        if way in {"before", "after"}:
-            return self._one(needed, node.frame.split("|")[0 if way == "before" else 1])
-        if way == "own":
-            return self._own(node, needed)
-        maker = self.plan.maker(needed.contract)
-        over = maker[0].over if maker else needed.contract.frame
-        return self._one(needed, WHOLE if over is None else node.frame)
+        contract, found = needed.contract, self._origin(node, needed)
+        if found is None:
+            return None
+        if isinstance(found, dict):
+            return [[frame, self._content(origin, contract)] for frame, origin in found.items()]
+        if not self._is_row(node, needed, found):
+            return self._content(found, contract)
+        row = self._row(node, needed, found)
+        content = _rows(row.table.path, row.dim).digest(row.index)
+        if content is None and not needed.optional:
+            raise BlockedError(f"{contract.name} has no row for {node.frame}")
+        return content
 
-    def _add(self, step: AnyStep, frame: str) -> Node:
-        number = self._place[step.over][frame] if step.over else 1 << 30
-        node = Node(step, frame, (number, self.plan.rank[step.name]))
-        self.nodes[node.key] = node
-        return node
+    def arguments_of(self, node: Node) -> dict[str, Source | Any]:
+        """All that a worker needs to make the products of a node whose inputs are settled."""
+        sources = {needed.name: self._source_of(node, needed) for needed in node.step.inputs}
+        return {**self.settings[node.step.name], **sources}
+
+    def _source_of(self, node: Node, needed: Input) -> Source | None:
+        contract, found = needed.contract, self._origin(node, needed)
+        if found is None:
+            return None
+        if isinstance(found, dict):
+            return Many(tuple(self._source(origin, contract) for origin in found.values()))
+        if not self._is_row(node, needed, found):
+            return self._source(found, contract)
+        row = self._row(node, needed, found)
+        return None if _rows(row.table.path, row.dim).digest(row.index) is None else row
+
+    def _add(self, step: AnyStep) -> list[Node]:
+        """The nodes of a step, one a frame."""
+        made = self.nodes[step.name] = {frame: Node(step, frame) for frame in self._frames_of(step.over)}
+        return list(made.values())
 
     def _frames_of(self, kind: Frame | None) -> list[str]:
         return [WHOLE] if kind is None else self.frames[kind]
 
-    def _one(self, needed: Input, frame: str) -> Resolved:
-        found = self._settled(needed.contract, frame)
-        if found is None:
-            if needed.optional:
-                return Resolved(None, None)
-            raise BlockedError(f"{needed.contract.name} of {frame or 'the experiment'} could not be made")
+    def _origin(self, node: Node, needed: Input) -> Origin | dict[str, Origin] | None:
+        """What an input comes from; of a series by frame."""
+        contract, way = needed.contract, needed.way
+        if not self.plan.provides(needed):
+            return None
+        if way in {"series", "first"}:
+            return self._of_frames(needed)
+        if way in {"before", "after"}:
+            frame = node.frame.split("|")[0 if way == "before" else 1]
+        elif way == "own":
+            frame = WHOLE
+        else:
+            maker = self.plan.maker(contract)
+            frame = WHOLE if (maker[0].over if maker else contract.frame) is None else node.frame
+        found = self._settled(contract, frame)
+        if found is None and not needed.optional:
+            raise BlockedError(f"{contract.name} of {frame or 'the experiment'} could not be made")
         return found
 
-    def _first(self, needed: Input) -> Resolved:
-        for frame in self._frames_of(needed.contract.frame):
-            found = self._settled(needed.contract, frame)
-            if found is not None:
-                return found
-        if needed.optional:
-            return Resolved(None, None)
-        raise BlockedError(f"no {needed.contract.name} could be made")
-
-    def _own(self, node: Node, needed: Input) -> Resolved:
-        table = self._one(needed, WHOLE)
-        if not isinstance(table.source, Stored) or node.step.over is None:
-            return table
-        row = Row(table.source, ROW_DIMS[node.step.over], self.index_of(node.step.over, node.frame))
-        content = _row_digest(table.source.path, row.dim, row.index)
-        if content is None:
-            if needed.optional:
-                return Resolved(None, None)
-            raise BlockedError(f"{needed.contract.name} has no row for {node.frame}")
-        return Resolved(row, content)
-
-    def _series(self, needed: Input) -> Resolved:
+    def _of_frames(self, needed: Input) -> Origin | dict[str, Origin] | None:
+        """Everything that could be made of a product, or the first of it."""
         contract = needed.contract
         if contract.frame == "pair" and not self.pairs_known:
-            pairs = self.nodes["pairs", WHOLE]
+            pairs = self.nodes["pairs"][WHOLE]
             if pairs.state in {"waiting", "running"}:
                 raise NotReadyError(pairs)
         frames = self._frames_of(contract.frame)
-        for frame in reversed(frames):
-            self._settled(contract, frame)
-        found = [(frame, self._settled(contract, frame)) for frame in frames]
-        there = [(frame, one) for frame, one in found if one is not None]
-        if not there and needed.optional:
-            return Resolved(None, None)
-        if not there:
+        if needed.way == "first":
+            settled = ((frame, self._settled(contract, frame)) for frame in frames)
+            first = next((origin for _, origin in settled if origin is not None), None)
+            found: Origin | dict[str, Origin] | None = first
+        else:  # the last ones first: they are settled last
+            origins = [(frame, self._settled(contract, frame)) for frame in reversed(frames)]
+            found = {frame: origin for frame, origin in reversed(origins) if origin is not None} or None
+        if found is None and not needed.optional:
             raise BlockedError(f"no {contract.name} could be made")
-        sources = tuple(one.source for _, one in there if one.source is not None)
-        return Resolved(Many(sources), [[frame, one.digest] for frame, one in there])
+        return found
 
-    def _settled(self, contract: Contract, frame: str) -> Resolved | None:
-        """Source and digest of one product, ``None`` if it failed."""
+    def _settled(self, contract: Contract, frame: str) -> Origin | None:
+        """What makes a product, ``None`` if that failed."""
         maker = self.plan.maker(contract)
         if maker is None:
-            raw = self._raw.get((contract.name, frame))
-            return Resolved(Raw(raw), raw.digest()) if raw else None
-        node = self.nodes.get((maker[0].name, frame))
+            return self._raw.get((contract.name, frame))
+        node = self.nodes.get(maker[0].name, {}).get(frame)
         if node is None or node.state in {"failed", "blocked"}:
             return None
-        if node.state != "done" or node.entry is None:
+        if node.state != "done":
             raise NotReadyError(node)
-        return self.product_of(node, contract)
+        return node
 
-    def product_of(self, node: Node, contract: Contract) -> Resolved:
-        """Where the product of a finished node is."""
-        assert node.entry is not None
-        index, file = self.index_of(node.step.over, node.frame), node.frame or None
-        if not node.step.stored:
-            number = [output.name for output in node.step.outputs].index(contract.name)
-            arguments = tuple(sorted((node.arguments or {}).items()))
-            return Resolved(Fused(node.step.name, number, arguments, index, file), node.entry.digest)
-        about = node.entry.products[contract.name]
-        source = Stored(self.results / about["path"], about["content"] is None, index, file)
-        return Resolved(source, about["content"] or f"{node.entry.digest} {contract.name}")
+    def _content(self, origin: Origin, contract: Contract) -> str:
+        """Digest of a product: of its content where that is known, else of what it is made from."""
+        if isinstance(origin, RawFrame):
+            return origin.digest()
+        if not origin.step.stored:
+            return origin.digest
+        content: str | None = self.product_of(origin, contract.name)["content"]
+        return content or f"{origin.digest} {contract.name}"
+
+    def product_of(self, node: Node, name: str) -> dict[str, Any]:
+        """What the index says of a product that is there."""
+        entry = self.index.get(*node.key)
+        assert entry is not None
+        return entry.products[name]
+
+    def _source(self, origin: Origin, contract: Contract) -> Raw | Stored | Fused:
+        if isinstance(origin, RawFrame):
+            return Raw(replace(origin, unpacked=self.results / UNPACKED / f"{origin.identity}.frames"))
+        step, file = origin.step, origin.frame or None
+        number = self.index_of(step.over, origin.frame)
+        if not step.stored:
+            output = [made.name for made in step.outputs].index(contract.name)
+            return Fused(step.name, output, tuple(sorted(self.arguments_of(origin).items())), number, file)
+        about = self.product_of(origin, contract.name)
+        return Stored(self.results / about["path"], about["content"] is None, number, file)
+
+    def _is_row(self, node: Node, needed: Input, found: Origin) -> bool:
+        """Whether an input is one row of a table for all frames."""
+        stored = isinstance(found, Node) and found.step.stored
+        return needed.way == "own" and stored and node.step.over is not None
+
+    def _row(self, node: Node, needed: Input, found: Origin) -> Row:
+        table, over = self._source(found, needed.contract), node.step.over
+        assert isinstance(table, Stored)
+        assert over is not None
+        return Row(table, ROW_DIMS[over], self.index_of(over, node.frame))
 
 
-@lru_cache(maxsize=64)
-def _table(path: Path) -> xr.Dataset:
-    return codec.read(path)
-
-
-def _row_digest(path: Path, dim: str, index: int) -> str | None:
-    table = _table(path)
-    if dim in table.coords:
-        if index not in table[dim].values:
-            return None
-        return digest.of_content(table.sel({dim: index}))
-    return digest.of_content(table.isel({dim: index})) if index < table.sizes[dim] else None
+@lru_cache(maxsize=16)
+def _rows(path: Path, dim: str) -> digest.Rows:
+    return digest.Rows(codec.read(path), dim)

@@ -48,7 +48,7 @@ def provenance(folder: Path) -> dict[str, Any]:
     results = Results(folder)
     packages = ("operando", "numpy", "scipy", "xarray", "zarr", "numba", "scikit-image", "SimpleITK", "gemmi", "xraydb")
     steps: dict[str, Any] = {}
-    for entry in results.index.entries.values():
+    for entry in results.index:
         about = steps.setdefault(entry.step, {"version": entry.recipe.get("version"), "results": 0, "seconds": 0.0})
         about["results"] += 1
         about["seconds"] += entry.seconds

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +29,25 @@ def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str
     return written
 
 
-MOST_REMEMBERED_BYTES = 2_000_000
+MOST_REMEMBERED_BYTES = 4_000_000
 
 
 class _Remembering(Results):
-    """Puts each table together once for all files that it goes into; big ones again, to spare the memory."""
+    """Puts a table together once for all files that it goes into; of many scans most again, to spare the memory."""
 
     def __init__(self, folder: Path) -> None:
         self._tables: dict[str, xr.Dataset | None] = {}
+        self._left = MOST_REMEMBERED_BYTES
         super().__init__(folder)
 
     def table(self, name: str) -> xr.Dataset | None:
         if name in self._tables:
             return self._tables[name]
         table = super().table(name)
-        if table is None or table.nbytes < MOST_REMEMBERED_BYTES:
+        size = 0 if table is None else table.nbytes
+        if size < self._left:
             self._tables[name] = table
+            self._left -= size
         return table
 
 
@@ -75,38 +79,49 @@ def write_tables(results: Results) -> list[Path]:
         table = results.table(name)
         if table is None:
             continue
-        text = _as_csv(table)
-        if text:
+        dim = _leading(table)
+        if dim is not None:
             path = results.path / "tables" / f"{name}.csv"
-            codec.write_bytes(text.encode(), path)
+            codec.write_pieces(_csv(table, dim), path)
             written.append(path)
     return written
 
 
 MAX_TABLE_COLUMNS = 64
+ROWS_AT_ONCE = 200
 
 
-def _as_csv(table: xr.Dataset) -> str:
-    """Rows along the first dimension of most variables; a second, short dimension becomes columns."""
-    leading = [variable.dims[0] for variable in table.data_vars.values() if variable.dims]
+def _leading(table: xr.Dataset) -> str | None:
+    """The dimension along which a table has its rows, ``None`` where it fits no table."""
+    leading = [str(variable.dims[0]) for variable in table.data_vars.values() if variable.dims]
     if not leading:
-        return ""
+        return None
     dim = max(set(leading), key=leading.count)
+    columns = _columns(table, dim, slice(0, 0))
+    return dim if columns and len(columns) <= MAX_TABLE_COLUMNS * 4 else None
+
+
+def _csv(table: xr.Dataset, dim: str) -> Iterator[bytes]:
+    """Rows along ``dim``, block by block; a second, short dimension becomes columns."""
+    for start in range(0, max(table.sizes[dim], 1), ROWS_AT_ONCE):
+        columns = _columns(table, dim, slice(start, start + ROWS_AT_ONCE))
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        if start == 0:
+            writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        yield buffer.getvalue().encode()
+
+
+def _columns(table: xr.Dataset, dim: str, rows: slice) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
     for name, variable in (*table.coords.items(), *table.data_vars.items()):
-        if variable.dims[:1] != (dim,) or variable.ndim > 2:
-            continue
-        columns |= _columns(str(name), variable, table)
-    if not columns or len(columns) > MAX_TABLE_COLUMNS * 4:
-        return ""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return buffer.getvalue()
+        if variable.dims[:1] == (dim,) and variable.ndim <= 2:
+            columns |= _columns_of(str(name), variable.isel({dim: rows}), table)
+    return columns
 
 
-def _columns(name: str, variable: xr.DataArray, table: xr.Dataset) -> dict[str, list[Any]]:
+def _columns_of(name: str, variable: xr.DataArray, table: xr.Dataset) -> dict[str, list[Any]]:
     unit = variable.attrs.get("units", "1")
     title = name if unit == "1" else f"{name} / {unit}"
     if variable.ndim == 2 and variable.shape[1] > MAX_TABLE_COLUMNS:

@@ -237,7 +237,7 @@ def _try_out(files: list[tuple[str, Path]], options: ReadOptions, memory: dict[s
     """Look at HDF5 files never seen before where no harm is done; ``memory`` remembers those that do some."""
     unknown = [(path, identity) for path, identity in map(_identified, files) if identity and identity not in memory]
     lenient = replace(options, require_time=False)
-    befallen = trial.fates([partial(_read_once, path, lenient) for path, _ in unknown])
+    befallen = trial.fates([partial(read_once, path, lenient) for path, _ in unknown])
     memory.update({unknown[number][1]: {"damaged": befell} for number, befell in befallen.items()})
 
 
@@ -250,7 +250,8 @@ def _identified(file: tuple[str, Path]) -> tuple[Path, str]:
         return path, ""
 
 
-def _read_once(path: Path, options: ReadOptions) -> object:
+def read_once(path: Path, options: ReadOptions) -> object:
+    """Read all of a file but the big arrays."""
     return catalogue.identify(path).read(path, options)
 
 

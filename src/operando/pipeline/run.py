@@ -18,7 +18,7 @@ from operando.pipeline.folder import ResultsFolder
 from operando.pipeline.graph import plan
 from operando.pipeline.index import Entry, Index
 from operando.pipeline.nodes import BlockedError, Node, Nodes, NotReadyError
-from operando.pipeline.raw import Failure, RawFiles
+from operando.pipeline.raw import Failure, RawFiles, RawFrame
 from operando.pipeline.slabs import Slabs
 from operando.pipeline.stale import explain, shortened
 from operando.pipeline.worker import Outcome, Task, work
@@ -44,15 +44,16 @@ class Coordinator:
         self.volume_type = project.configuration.results.volume_type
         self.folder = ResultsFolder(index.path.parent.absolute(), integers=self.volume_type == "uint16")
         self.plan = plan(known_steps(), {frame.product for frame in raw.frames})
-        self.nodes = Nodes(self.plan, raw, self.folder.path)
+        arguments = {name: settings.arguments(step, project) for name, step in self.plan.steps.items()}
+        self.nodes = Nodes(self.plan, raw, index, arguments)
         self.report = Report(failures=list(raw.failures))
-        self._arguments = {name: settings.arguments(step, project) for name, step in self.plan.steps.items()}
+        self._arguments = {name: digest.plain(values) for name, values in arguments.items()}
         self._files = {name: settings.files_of(step, project) for name, step in self.plan.steps.items()}
         self._wanted = self._wanted_steps()
-        self._waiters: dict[tuple[str, str], list[Node]] = defaultdict(list)
+        self._waiters: dict[Node, list[Node]] = defaultdict(list)
         self._ready: list[tuple[tuple[int, int], int, Node]] = []
         self._running: dict[Any, tuple[Node, Task]] = {}
-        self._slabs: dict[tuple[str, str], Slabs] = {}
+        self._slabs: dict[Node, Slabs] = {}
         self._pushed = 0
 
     def settle(self, open_: Callable[[int | None], AbstractContextManager[Executor]]) -> Report:
@@ -90,20 +91,18 @@ class Coordinator:
         if node.state != "waiting" or node.step.name not in self._wanted:
             return
         try:
-            resolved = {needed.name: self.nodes.resolve(node, needed) for needed in node.step.inputs}
+            inputs = {needed.name: self.nodes.digest_of(node, needed) for needed in node.step.inputs}
         except NotReadyError as reason:
-            self._waiters[reason.node.key].append(node)
+            self._waiters[reason.node].append(node)
             return
         except BlockedError as reason:
             log.debug("%s %s: %s", *node.key, reason)
             self._settle_as(node, "blocked")
             return
-        arguments = self._arguments[node.step.name]
-        node.arguments = arguments | {name: one.source for name, one in resolved.items()}
         recipe = {
             "version": node.step.version,
-            "arguments": digest.plain(arguments),
-            "inputs": {name: one.digest for name, one in resolved.items()} | self._files[node.step.name],
+            "arguments": self._arguments[node.step.name],
+            "inputs": inputs | self._files[node.step.name],
         }
         if any(output.name == "volume" for output in node.step.outputs):
             recipe["volume_type"] = self.volume_type
@@ -111,18 +110,18 @@ class Coordinator:
 
     def _decide(self, node: Node, recipe: dict[str, Any]) -> None:
         """Reuse what was made from the same recipe, else queue it. A fused step is done by being known."""
-        wanted = digest.of_object([node.step.name, recipe])
-        old = self.index.get(*node.key)
-        node.entry = Entry(node.step.name, node.frame, wanted, shortened(recipe))
+        node.digest = digest.of_plain([node.step.name, recipe])
         if not node.step.stored:
             self._settle_as(node, "done")
-        elif old is not None and self._is_fresh(old, wanted):
-            node.entry = old
+            return
+        old = self.index.get(*node.key)
+        if old is not None and self._is_fresh(old, node.digest):
             self.report.reused += 1
             self._settle_as(node, "done")
-        else:
-            self.report.stale.append((*node.key, explain(old, recipe)))
-            self._push(node)
+            return
+        node.recipe = shortened(recipe)
+        self.report.stale.append((*node.key, explain(old, node.recipe)))
+        self._push(node)
 
     def _is_fresh(self, old: Entry, wanted: str) -> bool:
         same = old.digest == wanted and not old.error and old.step not in self.options.force
@@ -130,7 +129,7 @@ class Coordinator:
 
     def _push(self, node: Node) -> None:
         self._pushed += 1
-        heapq.heappush(self._ready, (node.order, self._pushed, node))
+        heapq.heappush(self._ready, (self.nodes.order_of(node), self._pushed, node))
 
     def _fill(self, executor: Executor) -> None:
         """Keep the workers busy, not more: what is asked for first must not wait behind a queue."""
@@ -138,7 +137,9 @@ class Coordinator:
             node = heapq.heappop(self._ready)[2]
             if node.state == "failed":
                 continue
-            slabs = self._slabs.setdefault(node.key, Slabs(self._first_task(node, executor)))
+            if node not in self._slabs:
+                self._slabs[node] = Slabs(self._first_task(node, executor))
+            slabs = self._slabs[node]
             if not slabs.starts:
                 continue
             task = slabs.next_task()
@@ -150,18 +151,18 @@ class Coordinator:
             self._running[executor.submit(work, task)] = (node, task)
 
     def _first_task(self, node: Node, executor: Executor) -> Task:
-        assert node.entry is not None
+        entry = node.entry
         return Task(
             step=node.step.name,
-            digest=node.entry.digest,
-            arguments=node.arguments or {},
-            targets=tuple(self.folder.target(output, node.entry) for output in node.step.outputs),
+            digest=node.digest,
+            arguments=self.nodes.arguments_of(node),
+            targets=tuple(self.folder.target(output, entry) for output in node.step.outputs),
             memory_bytes=memory.share(self.granted, executor.slots),
         )
 
     def _collect(self, future: Any) -> None:
         node, task = self._running.pop(future)
-        slabs = self._slabs.get(node.key)
+        slabs = self._slabs.get(node)
         if slabs is None or not slabs.counts(task) or node.state != "running":
             return
         error = future.exception()
@@ -182,7 +183,7 @@ class Coordinator:
 
     def _start_again(self, node: Node, task: Task, slabs: Slabs) -> None:
         self.folder.discard(task)
-        self._slabs[node.key] = slabs
+        self._slabs[node] = slabs
         self._push(node)
 
     def _record(self, node: Node, task: Task, slabs: Slabs, outcome: Outcome) -> None:
@@ -197,21 +198,18 @@ class Coordinator:
 
     def _commit(self, node: Node, task: Task, outcome: Outcome) -> None:
         """Give the products their lasting names, then say so in the index: the order makes a crash harmless."""
-        assert node.entry is not None
         old = self.index.get(*node.key)
-        incidents = self._slabs[node.key].incidents
+        incidents = self._slabs.pop(node).incidents
         products = self.folder.place(task, node.entry, replace(outcome, warnings=(*incidents, *outcome.warnings)))
-        node.entry = replace(node.entry, products=products, seconds=outcome.seconds)
-        self.index.append(node.entry)
-        self.folder.remove_replaced(old, node.entry)
-        self._slabs.pop(node.key, None)
+        new = replace(node.entry, products=products, seconds=outcome.seconds)
+        self.index.append(new)
+        self.folder.remove_replaced(old, new)
         self.report.computed.append(node.key)
         self.tell(Event("finished", *node.key, seconds=outcome.seconds))
         self._settle_as(node, "done")
 
     def _fail(self, node: Node, error: BaseException) -> None:
-        assert node.entry is not None
-        sentence = _sentence(node, error, self.nodes.paths.get(node.frame))
+        sentence = _sentence(node, error, self.nodes.raw_of(node.frame))
         self.index.append(replace(node.entry, error=sentence))
         if all(failure.text != sentence for failure in self.report.failures):
             log.error(sentence, exc_info=None if isinstance(error, OperandoError) else error)
@@ -221,27 +219,27 @@ class Coordinator:
 
     def _settle_as(self, node: Node, state: Any) -> None:
         """Settle a node and wake what waited for it; the pairs of scans make new nodes."""
-        node.state = state
-        if any(output.name == "volume" for output in node.step.outputs):
-            self.folder.remove_copies(self.nodes.identities.get(node.frame, ""))
-        woken = self._waiters.pop(node.key, [])
+        node.state, node.recipe = state, None
+        if any(output.name == "volume" for output in node.step.outputs) and (raw := self.nodes.raw_of(node.frame)):
+            self.folder.remove_copies(raw.identity)
+        woken = self._waiters.pop(node, [])
         if node.step.name == "pairs":
             woken += self.nodes.set_pairs(self._pairs(node))
         for waiting in woken:
             self._consider(waiting)
 
     def _pairs(self, node: Node) -> list[tuple[int, int]]:
-        if node.state != "done" or node.entry is None:
+        if node.state != "done":
             return []
-        table = codec.read(self.folder.path / node.entry.products["pairs"]["path"])
+        table = codec.read(self.folder.path / self.nodes.product_of(node, "pairs")["path"])
         return list(zip(table["from_scan"].values.astype(int), table["to_scan"].values.astype(int), strict=True))
 
 
-def _sentence(node: Node, error: BaseException, path: str | None) -> str:
+def _sentence(node: Node, error: BaseException, raw: RawFrame | None) -> str:
     """One sentence that names file, step and what was found; the file relative to the experiment's folder."""
     text = str(error) if isinstance(error, OperandoError) else f"{type(error).__name__}: {error}"
     file = node.frame or "the experiment"
-    text = text.replace(path, file) if path else text
+    text = text.replace(str(raw.path), file) if raw else text
     return text if text.startswith(file) else f"{file}: step {node.step.name} failed: {text}"
 
 
@@ -250,5 +248,5 @@ def settle(project: settings.Project, raw: RawFiles, index: Index, options: Opti
     coordinator = Coordinator(project, raw, index, options, tell)
     coordinator.settle(lambda workers: open_executor(workers, options.scheduler, options.patience_s))
     if not (options.dry_run or options.only or coordinator.report.failures):
-        coordinator.folder.sweep(index.entries.values())
+        coordinator.folder.sweep(index)
     return coordinator

@@ -9,14 +9,14 @@ from operando.pipeline.index import Entry
 def shortened(recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe for the journal: long lists of inputs by their digest."""
     inputs = {
-        name: value if isinstance(value, str | None) else digest.of_object(value)
+        name: value if isinstance(value, str | None) else digest.of_plain(value)
         for name, value in recipe["inputs"].items()
     }
     return recipe | {"inputs": inputs}
 
 
 def explain(old: Entry | None, recipe: dict[str, Any]) -> str:
-    """Why what ``recipe`` describes has to be made.
+    """Why what the shortened ``recipe`` describes has to be made.
 
     >>> old = Entry("segment", "a", "1", {"version": 1, "arguments": {"p": {"threshold": 0.41}}, "inputs": {}})
     >>> explain(old, {"version": 1, "arguments": {"p": {"threshold": 0.43}}, "inputs": {}})
@@ -30,7 +30,7 @@ def explain(old: Entry | None, recipe: dict[str, Any]) -> str:
     if old.recipe.get("version") != recipe["version"]:
         reasons.append(f"version changed {old.recipe.get('version')} → {recipe['version']}")
     reasons += _differences(old.recipe.get("arguments", {}), recipe["arguments"], "")
-    before, now = old.recipe.get("inputs", {}), shortened(recipe)["inputs"]
+    before, now = old.recipe.get("inputs", {}), recipe["inputs"]
     reasons += [f"{name} changed" for name in now if before.get(name) != now[name]]
     return ", ".join(reasons) or "its files are gone or it was asked for again"
 

@@ -1,8 +1,10 @@
 """The results folder as readers see it: figures, viewer, export and ``operando.load`` all go through here."""
 
 import json
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import xarray as xr
@@ -32,11 +34,17 @@ class Results:
         self.index = Index(self.path)
         content = (self.path / FRAMES_FILE).read_text(encoding="utf-8")
         self._frame_keys: dict[Frame, list[str]] = json.loads(content)
-        self._products: dict[str, dict[str, tuple[Entry, dict[str, Any]]]] = {}
-        for entry in self.index.entries.values():
-            for name, about in entry.products.items():
-                if not entry.error:
-                    self._products.setdefault(name, {})[entry.frame] = (entry, about)
+        self._makers: dict[str, dict[str, str]] = {}
+        self._big: set[str] = set()
+        for entry in self.index:
+            if not entry.error:
+                self._take_note(entry)
+
+    def _take_note(self, entry: Entry) -> None:
+        for name, about in entry.products.items():
+            self._makers.setdefault(name, {})[intern(entry.frame)] = intern(entry.step)
+            if about["content"] is None:
+                self._big.add(name)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -53,7 +61,7 @@ class Results:
 
     def names(self) -> list[str]:
         """Products that are there."""
-        return sorted(self._products)
+        return sorted(self._makers)
 
     def keys(self, kind: Frame) -> list[str]:
         """Frame keys of a kind (raw files with their item), in order of their index."""
@@ -63,16 +71,19 @@ class Results:
         """Indices of the frames of a product that are there."""
         kind = self._kind(product)
         keys = self._frame_keys.get(kind, []) if kind else []
-        found = self._products.get(product, {})
+        found = self._makers.get(product, {})
         return [number for number, key in enumerate(keys) if key in found]
 
     def product(self, name: str, frame: int | None = None) -> xr.Dataset | None:
         """One product (big ones lazily), ``None`` if it is not there."""
+        return self._product(name, frame, _read_small)
+
+    def _product(self, name: str, frame: int | None, read: Callable[[Path], xr.Dataset]) -> xr.Dataset | None:
         about = self._about(name, frame)
         if about is None:
             return None
         path = self.path / about["path"]
-        dataset = arrays.open_lazily(path) if about["content"] is None else _read_small(path)
+        dataset = arrays.open_lazily(path) if about["content"] is None else read(path)
         kind = self._kind(name)
         if kind and frame is not None:
             dataset = dataset.assign_attrs(frame=frame, file=self._frame_keys[kind][frame])
@@ -80,9 +91,8 @@ class Results:
 
     def digest(self, name: str, frame: int | None = None) -> str | None:
         """Digest under which a product was made; a cache key for readers."""
-        key = self._key(name, frame)
-        found = self._products.get(name, {}).get(key) if key is not None else None
-        return found[0].digest if found else None
+        entry = self._entry(name, frame)
+        return entry.digest if entry else None
 
     def location(self, name: str, frame: int | None = None) -> Path | None:
         """Where a product lies."""
@@ -95,8 +105,8 @@ class Results:
         if kind is None:
             return self.product(name)
         numbers = self.frames(name)
-        datasets = [product for number in numbers if (product := self.product(name, number)) is not None]
-        return stacking.stack(datasets, kind, numbers) if datasets else None
+        products = (self._product(name, number, codec.open_lazily) for number in numbers)
+        return stacking.stack((one for one in products if one is not None), kind, numbers) if numbers else None
 
     def volume(self, scan: int) -> xr.Dataset | None:
         """The reconstructed volume of a scan, lazily."""
@@ -113,7 +123,7 @@ class Results:
     def warnings(self) -> list[dict[str, str | None]]:
         """Sentences that travelled with products, and the failures, by file."""
         found: list[dict[str, str | None]] = []
-        for entry in self.index.entries.values():
+        for entry in self.index:
             if entry.error:
                 found.append({"file": entry.frame or None, "text": entry.error})
             for about in entry.products.values():
@@ -122,7 +132,7 @@ class Results:
 
     def is_big(self, name: str) -> bool:
         """Whether a product is kept as arrays of its own."""
-        return any(about["content"] is None for _, about in self._products.get(name, {}).values())
+        return name in self._big
 
     def _kind(self, product: str) -> Frame | None:
         contract = contracts().get(product)
@@ -135,10 +145,14 @@ class Results:
         keys = self._frame_keys.get(kind, [])
         return keys[frame] if frame is not None and 0 <= frame < len(keys) else None
 
-    def _about(self, name: str, frame: int | None) -> dict[str, Any] | None:
+    def _entry(self, name: str, frame: int | None) -> Entry | None:
         key = self._key(name, frame)
-        found = self._products.get(name, {}).get(key) if key is not None else None
-        return found[1] if found else None
+        step = self._makers.get(name, {}).get(key) if key is not None else None
+        return None if key is None or step is None else self.index.get(step, key)
+
+    def _about(self, name: str, frame: int | None) -> dict[str, Any] | None:
+        entry = self._entry(name, frame)
+        return entry.products[name] if entry else None
 
 
 @lru_cache(maxsize=256)

@@ -1,11 +1,9 @@
 """Follow a running experiment: take files as they become whole, bring the results up to date, say how it goes.
 
-Files are found by polling, which works on any file system, and no clock of the machine is trusted: a file is whole
-when it did not change between two looks and, if it is HDF5, can be opened. A thread looks, and makes a quick look
-(the middle slice) of every new scan, while the full chain runs. The state is written to ``results/live.json``.
+A thread looks for files, and makes a quick look (the middle slice) of every new scan, while the full chain runs. The
+state is written to ``results/live.json``.
 """
 
-import glob
 import json
 import logging
 import os
@@ -22,28 +20,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from operando.formats import catalogue
 from operando.model.configuration import Configuration
 from operando.model.errors import OperandoError
 from operando.pipeline import codec, experiment, quality, settings
+from operando.pipeline.arrivals import Arrivals
 from operando.pipeline.events import Event, Options
 from operando.pipeline.store import RESULTS, Results
 
 log = logging.getLogger(__name__)
 
 STATE_FILE = "live.json"
-PATIENCE_S = 15.0
-"""Whole files wait this long for others that are still being written."""
 LOOK_EVERY_S = 1.0
 """Looking costs little: it is done at least this often, whatever the time between runs."""
 MOST_QUICK_LOOKS = 3
 """Scans that may wait for a quick look; of more only the newest are looked at."""
-CHANGING = "still changing"
 NEEDED = ("dask.base", *quality.NEEDED)  # imported before there are two threads: imports that cross break
 LONGEST_PAUSE_S = 60.0
 GIGABYTE = 1e9
-
-Signature = tuple[int, int, int]
 
 
 def watch(
@@ -87,117 +80,6 @@ def _runs(content: dict[str, Any]) -> bool:
     except PermissionError:
         return True
     return True
-
-
-class Arrivals:
-    """Which raw files are there, which are whole, and which no run has seen as they are now."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.waiting: dict[Path, str] = {}
-        self.missing: list[str] = []
-        self.scans: frozenset[Path] = frozenset()
-        self._seen: dict[Path, Signature] = {}
-        self._fresh: dict[Path, float] = {}
-        self._taken: dict[Path, Signature] = {}
-        self._lock = threading.Lock()
-
-    def look(self, configuration: Configuration) -> list[Path]:
-        """Look at all files once; returns the scans that have just become whole."""
-        found, scans, missing = _candidates(self.folder, configuration)
-        now = {path: signature for path in found if (signature := signature_of(path)) is not None}
-        waiting = {path: reason for path in now if (reason := self._unfinished(path, now[path]))}
-        with self._lock:
-            whole = {path for path in now if path not in waiting and self._taken.get(path) != now[path]}
-            new = [path for path in sorted(whole) if path not in self._fresh and path in scans]
-            arrived = time.monotonic()
-            self._fresh = {path: self._fresh.get(path, arrived) for path in whole}
-            self._seen, self.waiting, self.scans, self.missing = now, waiting, frozenset(scans), missing
-        return new
-
-    def _unfinished(self, path: Path, signature: Signature) -> str:
-        """Why a file is not whole, or empty."""
-        if self._taken.get(path) == signature:
-            return ""
-        if self._seen.get(path) != signature:
-            return CHANGING
-        return "" if can_be_opened(path) else "can't be opened yet"
-
-    def take(self) -> dict[Path, float] | None:
-        """Files for the next run with the time of their arrival; ``None`` while it is better to wait."""
-        with self._lock:
-            if not self._fresh:
-                return None
-            oldest = min(self._fresh.values())
-            if self.waiting and time.monotonic() - oldest < PATIENCE_S:
-                return None
-            self._taken.update({path: self._seen[path] for path in self._fresh})
-            taken, self._fresh = self._fresh, {}
-            return taken
-
-    def accepts(self, path: Path) -> bool:
-        """Whether a run may read a file: a table that grows yes, a scan that does or can't be opened yet no."""
-        with self._lock:
-            reason = self.waiting.get(path)
-            return reason is None or (reason == CHANGING and path not in self.scans)
-
-    def put_back(self, taken: Iterable[Path]) -> None:
-        """The run failed as a whole: its files are new again."""
-        with self._lock:
-            for path in taken:
-                self._taken.pop(path, None)
-
-    def queue(self) -> tuple[int, float]:
-        """Number of scans that wait for a run, and for how long the oldest file has (s)."""
-        with self._lock:
-            waits = [time.monotonic() - arrived for arrived in self._fresh.values()]
-            return sum(path in self.scans for path in self._fresh), max(waits, default=0.0)
-
-
-def _candidates(folder: Path, configuration: Configuration) -> tuple[list[Path], set[Path], list[str]]:
-    """All raw files, which of them are scans, and the patterns that match nothing."""
-    tomography, diffraction = configuration.tomography, configuration.diffraction
-    cycler = configuration.electrochemistry
-    sections = [
-        ((tomography.files or tomography.volumes) if tomography else (), bool(tomography and tomography.files)),
-        (diffraction.files if diffraction else (), False),
-        (cycler.files if cycler else (), False),
-    ]
-    found: dict[Path, bool] = {}
-    missing = []
-    for names, is_scan in sections:
-        for name in names:
-            matches = glob.glob(str(folder / name))
-            missing += [] if matches else [name]
-            found |= {Path(match): is_scan for match in matches}
-    return list(found), {path for path, is_scan in found.items() if is_scan}, missing
-
-
-def signature_of(path: Path) -> Signature | None:
-    """Size, time of change and number of a file, of a folder those of its newest member; ``None`` if it is gone."""
-    try:
-        if path.is_dir():
-            members = [member.stat() for member in path.iterdir()]
-            return sum(m.st_size for m in members), max((m.st_mtime_ns for m in members), default=0), len(members)
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_size, state.st_mtime_ns, state.st_ino
-
-
-def can_be_opened(path: Path) -> bool:
-    """Whether a file is closed: HDF5 can be opened, others are not empty."""
-    try:
-        if path.is_dir():
-            return True
-        if not catalogue.is_hdf5(path):
-            return path.stat().st_size > 0
-        import h5py
-
-        with h5py.File(path, "r"):
-            return True
-    except OSError:
-        return False
 
 
 @dataclass

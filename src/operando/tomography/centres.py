@@ -18,6 +18,7 @@ class CentresParameters(Parameters):
     least: float = Field(default=0.5, description="and at least this far, in pixels", ge=0)
 
 
+_READ = ("centre", "centre_std", "overhang", "truncated")
 FEWEST = 4
 """Fewer scans than this can't judge each other."""
 
@@ -28,25 +29,28 @@ def centres(series: Series[Centre], params: CentresParameters) -> Centres:
 
     The values that fit are not smoothed, so that a new scan leaves the old ones as they are.
     """
-    found = np.array([float(c["centre"]) for c in series])
-    stds = np.array([float(c["centre_std"]) for c in series])
-    scans = np.array([int(c.attrs.get("frame", place)) for place, c in enumerate(series)])
+    rows = [(*(c[name].values for name in _READ if name in c), *_name(c, place)) for place, c in enumerate(series)]
+    found, stds, *reach, scans, names = (np.array(column) for column in zip(*rows, strict=True))
     centre, std, outlier = judged(scans, found, stds, params)
     said = [
-        f"{c.attrs.get('file', f'scan {scan}')}: the centre {value:.2f} px does not fit its neighbours'; "
-        f"{new:.2f} px was used."
-        for c, scan, value, new, odd in zip(series, scans, found, centre, outlier, strict=True)
+        f"{name}: the centre {value:.2f} px does not fit its neighbours'; {new:.2f} px was used."
+        for name, value, new, odd in zip(names, found, centre, outlier, strict=True)
         if odd
     ]
-    reach = {name: np.array([c[name] for c in series]) for name in ("overhang", "truncated") if name in series[0]}
     return CENTRES.new(
         coords={"scan": ("scan", scans)},
         attrs={"warnings": said},
         centre=centre,
         centre_std=std,
         outlier=outlier,
-        **reach,
+        **dict(zip(_READ[2:], reach, strict=False)),
     )
+
+
+def _name(centre: Centre, place: int) -> tuple[int, str]:
+    """Number and file of a scan."""
+    scan = int(centre.attrs.get("frame", place))
+    return scan, centre.attrs.get("file", f"scan {scan}")
 
 
 def judged(
