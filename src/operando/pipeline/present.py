@@ -9,7 +9,9 @@ from typing import Any
 
 from operando.figures import publishing
 from operando.model.errors import OperandoError
-from operando.pipeline import codec
+from operando.pipeline import codec, deposit, digest
+from operando.pipeline.index import Entry
+from operando.pipeline.raw import PRODUCT_OF_KIND
 from operando.pipeline.store import Results
 
 log = logging.getLogger(__name__)
@@ -18,7 +20,15 @@ log = logging.getLogger(__name__)
 def figure(folder: Path, name: str, formats: tuple[str, ...] = ("png", "pdf", "svg"), **options: Any) -> list[Path]:
     """Draw one figure and write it with the script that draws it again."""
     results = Results(folder)
-    return publishing.publish(results, name, results.path / "figures", formats, **options)
+    written = publishing.publish(results, name, results.path / "figures", formats, **options)
+    _describe(results)
+    return written
+
+
+def _describe(results: Results) -> None:
+    """Keep the description for a deposit true; there is none before the first run has ended."""
+    if (results.path / deposit.OWN).exists():
+        deposit.write(results)
 
 
 def figures(folder: Path, names: Sequence[str] | None = None, formats: tuple[str, ...] = ("png",)) -> list[Path]:
@@ -40,6 +50,7 @@ def report(folder: Path) -> Path:
     pictures = {path.stem: path.read_bytes() for path in paths if path.exists()}
     path = results.path / "report.html"
     codec.write_bytes(room.html(results, pictures, provenance(folder)).encode(), path)
+    _describe(results)
     return path
 
 
@@ -47,18 +58,37 @@ def provenance(folder: Path) -> dict[str, Any]:
     """Versions, parameters and digests behind the results."""
     results = Results(folder)
     packages = ("operando", "numpy", "scipy", "xarray", "zarr", "numba", "scikit-image", "SimpleITK", "gemmi", "xraydb")
-    steps: dict[str, Any] = {}
+    entries: dict[str, list[Entry]] = {}
     for entry in results.index.entries.values():
-        about = steps.setdefault(entry.step, {"version": entry.recipe.get("version"), "results": 0, "seconds": 0.0})
-        about["results"] += 1
-        about["seconds"] += entry.seconds
-        about["arguments"] = entry.recipe.get("arguments")
+        entries.setdefault(entry.step, []).append(entry)
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {name: importlib.metadata.version(name) for name in packages},
         "configuration": (folder / "operando.toml").read_text(encoding="utf-8"),
-        "steps": steps,
+        "raw files": _raw_digests(results),
+        "steps": {step: _made(of_step) for step, of_step in entries.items()},
+    }
+
+
+def _raw_digests(results: Results) -> dict[str, str]:
+    """Which state of each raw scan and spectrum was read: digest of its size, time of change, head and tail."""
+    return {
+        entry.frame: str(entry.recipe["inputs"][name])
+        for entry in results.index.entries.values()
+        for name in PRODUCT_OF_KIND.values()
+        if entry.frame and isinstance(entry.recipe.get("inputs", {}).get(name), str)
+    }
+
+
+def _made(entries: Sequence[Entry]) -> dict[str, Any]:
+    """What a step made with which parameters; the digest is that of all its results' digests."""
+    return {
+        "version": entries[-1].recipe.get("version"),
+        "results": len(entries),
+        "seconds": round(sum(entry.seconds for entry in entries), 1),
+        "parameters": entries[-1].recipe.get("arguments"),
+        "digest": digest.of_object([entry.digest for entry in entries]),
     }
 
 
@@ -69,6 +99,7 @@ def movie(folder: Path, **options: Any) -> Path:
     results = Results(folder)
     path = results.path / "movie.mp4"
     room.write(results, path, **options)
+    _describe(results)
     return path
 
 
