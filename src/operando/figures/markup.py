@@ -100,8 +100,8 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 
 def _leaf(value: Any) -> Markup:
     if isinstance(value, list | tuple):
-        return items(definitions(part) if isinstance(part, Mapping) else text(part) for part in value)
-    word = str(value)
+        return text("; ".join(map(str, value)) or "none")
+    word = "none" if value is None else str(value)
     if "\n" in word:
         return element("pre", word)
     return element("code", word) if re.fullmatch(r"[0-9a-f]{16,}", word) else text(word)

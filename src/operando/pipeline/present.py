@@ -3,7 +3,7 @@
 import importlib.metadata
 import logging
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from operando.pipeline.raw import PRODUCT_OF_KIND
 from operando.pipeline.store import Results
 
 log = logging.getLogger(__name__)
+
+SAID_OF_MATERIALS = ("title", "formula", "space_group", "cell", "temperature_c", "status", "sources")
 
 
 def figure(folder: Path, name: str, formats: tuple[str, ...] = ("png", "pdf", "svg"), **options: Any) -> list[Path]:
@@ -61,13 +63,15 @@ def provenance(folder: Path) -> dict[str, Any]:
     entries: dict[str, list[Entry]] = {}
     for entry in results.index.entries.values():
         entries.setdefault(entry.step, []).append(entry)
+    materials: dict[str, Any] = {}
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {name: importlib.metadata.version(name) for name in packages},
         "configuration": (folder / "operando.toml").read_text(encoding="utf-8"),
         "raw files": _raw_digests(results),
-        "steps": {step: _made(of_step) for step, of_step in entries.items()},
+        "steps": {step: _made(of_step, materials) for step, of_step in entries.items()},
+        "materials": materials,
     }
 
 
@@ -81,15 +85,29 @@ def _raw_digests(results: Results) -> dict[str, str]:
     }
 
 
-def _made(entries: Sequence[Entry]) -> dict[str, Any]:
+def _made(entries: Sequence[Entry], materials: dict[str, Any]) -> dict[str, Any]:
     """What a step made with which parameters; the digest is that of all its results' digests."""
     return {
         "version": entries[-1].recipe.get("version"),
         "results": len(entries),
         "seconds": round(sum(entry.seconds for entry in entries), 1),
-        "parameters": entries[-1].recipe.get("arguments"),
+        "parameters": _by_name(entries[-1].recipe.get("arguments"), materials),
         "digest": digest.of_object([entry.digest for entry in entries]),
     }
+
+
+def _by_name(value: Any, materials: dict[str, Any]) -> Any:
+    """A parameter in which materials and reactions stand by their names; ``materials`` collects the former."""
+    if isinstance(value, Mapping):
+        if "space_group" in value:
+            materials[value["name"]] = {key: value[key] for key in SAID_OF_MATERIALS} | {
+                "digest": digest.of_object(value)
+            }
+            return value["name"]
+        if "reactants" in value:
+            return value["text"]
+        return {key: _by_name(part, materials) for key, part in value.items()}
+    return [_by_name(part, materials) for part in value] if isinstance(value, list) else value
 
 
 def movie(folder: Path, **options: Any) -> Path:
