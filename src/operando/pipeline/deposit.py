@@ -42,40 +42,44 @@ def write(results: Results) -> Path:
         for name, text in FOLDERS.items()
         if (results.path / name).is_dir()
     ]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    root = {
-        "@id": "./",
-        "@type": "Dataset",
-        "name": results.title,
-        "description": "Results of an operando experiment: numbers with 95 % intervals, figures and tables.",
-        "datePublished": now,
-        "hasPart": [{"@id": part["@id"]} for part in parts],
-        "mentions": {"@id": "#run"},
-    }
-    run = {
-        "@id": "#run",
-        "@type": "CreateAction",
-        "name": "Analysis with operando",
-        "endTime": now,
-        "instrument": {"@id": "#operando"},
-        "result": {"@id": "./"},
-    }
-    software = {
-        "@id": "#operando",
-        "@type": "SoftwareApplication",
-        "name": "operando",
-        "version": results.summary["operando"],
-    }
-    about = {
-        "@id": OWN,
-        "@type": "CreativeWork",
-        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
-        "about": {"@id": "./"},
-    }
     path = results.path / OWN
-    content = {"@context": CONTEXT, "@graph": [about, root, run, software, *parts]}
+    content = {"@context": CONTEXT, "@graph": [*_whole(results, parts), *parts]}
     codec.write_bytes((json.dumps(content, indent=1) + "\n").encode(), path)
     return path
+
+
+def _whole(results: Results, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The description itself, the folder, the run that made it, and the program."""
+    return [
+        {
+            "@id": OWN,
+            "@type": "CreativeWork",
+            "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+            "about": {"@id": "./"},
+        },
+        {
+            "@id": "./",
+            "@type": "Dataset",
+            "name": results.title,
+            "description": "Results of an operando experiment: numbers with 95 % intervals, figures and tables.",
+            "datePublished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "hasPart": [{"@id": part["@id"]} for part in parts],
+            "mentions": {"@id": "#run"},
+        },
+        {
+            "@id": "#run",
+            "@type": "CreateAction",
+            "name": "Analysis with operando",
+            "instrument": {"@id": "#operando"},
+            "result": {"@id": "./"},
+        },
+        {
+            "@id": "#operando",
+            "@type": "SoftwareApplication",
+            "name": "operando",
+            "version": results.summary["operando"],
+        },
+    ]
 
 
 def _public(folder: Path) -> Iterator[Path]:
