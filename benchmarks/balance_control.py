@@ -55,10 +55,11 @@ def told(staged: list[Entry], measured: list[Entry]) -> list[str]:
         if place not in true or entry["morphological_um3"] is None:
             continue
         there, ratio = true[place], entry["candidates"][0]["ratio"]
-        share = there["morphological_um3"] / there["candidates"][0]["electrochemical_um3"]
+        expected = there["candidates"][0]["electrochemical_um3"]
+        share = f"{there['morphological_um3'] / expected:.3f}" if expected else "–"
         lines.append(
             f"| {place[0]} → {place[1]} | {entry['step']} | {there['morphological_um3'] / 1e6:.1f} "
-            f"| {_interval(entry['morphological_um3'], 1e-6)} | {share:.3f} | {_interval(ratio) if ratio else '–'} |"
+            f"| {_interval(entry['morphological_um3'], 1e-6)} | {share} | {_interval(ratio) if ratio else '–'} |"
         )
     return lines
 
