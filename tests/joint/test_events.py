@@ -146,6 +146,32 @@ def test_an_event_carries_its_charge_and_step():
     assert "during the charge of cycle 0" in str(found["text"].values[0])
 
 
+def bounded(loss_high):
+    """Interfaces in which no gap is seen, and what may hide is bounded; NaN where nothing is told."""
+    empty = filled(INTERFACE, cavity_volume=0.0, contact_loss=0.0, contact_loss_low=0.0)
+    return [
+        empty.assign(contact_loss_high=empty["contact_loss_high"].copy(data=high)).assign_attrs(frame=k)
+        for k, high in enumerate(loss_high)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("loss_high", "said"),
+    [
+        ([0.6] * 30, "up to 60 % of the contact"),
+        ([np.nan] * 20 + [0.1] * 10, "could not be measured in 20 of 30 scans."),
+        ([np.nan] * 30, "in 30 of 30 scans."),
+        ([0.1] * 29 + [np.nan], None),
+    ],
+)
+def test_no_cavities_is_not_said_where_none_could_have_been_seen(loss_high, said):
+    timeline = scan_timeline(None, None, exposures(np.arange(30) * EVERY, 90.0))
+    found = events(scan_timeline=timeline, interfaces=bounded(loss_high))
+    assert found.sizes["event"] == 0
+    warnings = found.attrs["warnings"]
+    assert not warnings if said is None else (len(warnings) == 1 and said in warnings[0])
+
+
 def test_nothing_known_gives_an_empty_table():
     found = events()
     assert found.sizes["event"] == 0

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -66,18 +66,42 @@ def picture(data: bytes, alternative: str) -> Markup:
 
 
 def definitions(values: Mapping[str, Any]) -> Markup:
-    """Build nested tables of names and values, for provenance."""
+    """Build a table of names and values, for provenance.
+
+    A mapping of mappings is a table in its cell; one of values a list, deeper names behind their parents' so that
+    nothing gets narrower than a phone can show.
+    """
     rows = []
     for name, value in values.items():
-        inner = definitions(value) if isinstance(value, Mapping) else _leaf(value)
-        rows.append(element("tr", element("th", str(name), scope="row"), element("td", inner)))
+        rows.append(element("tr", element("th", str(name), scope="row"), element("td", _inner(value))))
     return element("table", element("tbody", *rows), class_="plain")
+
+
+def _inner(value: Any) -> Markup:
+    if not isinstance(value, Mapping):
+        return _leaf(value)
+    if value and all(isinstance(part, Mapping) for part in value.values()):
+        return definitions(value)
+    return items(element("span", f"{name}: ", _leaf(part)) for name, part in flat(value))
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Name the values of nested mappings by their whole way.
+
+    >>> dict(flat({"a": {"b": 1, "c": {}}, "d": 2}))
+    {'a.b': 1, 'd': 2}
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _leaf(value: Any) -> Markup:
     if isinstance(value, list | tuple):
-        return items(definitions(part) if isinstance(part, Mapping) else text(part) for part in value)
-    word = str(value)
+        return text("; ".join(map(str, value)) or "none")
+    word = "none" if value is None else str(value)
     if "\n" in word:
         return element("pre", word)
     return element("code", word) if re.fullmatch(r"[0-9a-f]{16,}", word) else text(word)

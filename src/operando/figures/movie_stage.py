@@ -11,7 +11,7 @@ from operando.figures.abscissa import TIME_LABEL, TimeAxis, middle_hours, time_a
 from operando.figures.geometry import Cut, cell_window, grey_limits, vertical_cut
 from operando.figures.panels.cell import voltage_and_current
 from operando.figures.panels.curves import legend_above
-from operando.figures.panels.heat_map import heat_map, line_names
+from operando.figures.panels.heat_map import heat_map, intensity_bar, line_names
 from operando.figures.panels.height_map import HeightScale, height_scale, outline_cavities, show_heights
 from operando.figures.panels.lengths import in_window, length_curves, lengths_of, mark_length, near_plane
 from operando.figures.panels.slices import draw_cut, scale_bar
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 WIDTH_PX, HEIGHT_PX = 1920, 1080
 DPI = 240
 CURVE_FRAMES = 120
+BESIDE_THE_NAMES = (1.16, 0.0, 0.02, 1.0)
+"""Where the intensity's scale stands, in parts of the heat map."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +191,9 @@ def _diffraction(stage: Stage) -> Drawer | None:
         return None
 
     def draw(axes: "Axes") -> None:
-        heat_map(axes, x, found)
+        mesh = heat_map(axes, x, found)
         line_names(axes, lines, 112)
+        intensity_bar(stage.figure, mesh, axes.inset_axes(BESIDE_THE_NAMES))
 
     return 1.4, draw
 

@@ -18,6 +18,8 @@ _UNITS = {
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PLAIN_FROM, PLAIN_TO = -3, 4
 """Powers of ten that are written out."""
+MOST_DIGITS = 7
+"""Of a value, however narrow its interval."""
 SMALL_CELL_MAH = 0.1
 """Charges below are written in µAh."""
 
@@ -76,11 +78,16 @@ def _exponent(largest: float) -> int:
 
 
 def _decimals(half: float, value: float) -> int:
-    """Two digits of the half interval; four of the value where there is no interval."""
+    """Two digits of the half interval, but not more than a reader can use of the value; four without an interval.
+
+    >>> _decimals(1.2e-3, 1.5), _decimals(2e-9, 3.5)
+    (4, 6)
+    """
     smallest, digits = (half, 1) if half > 0 else (abs(value), 3)
     if smallest == 0:
         return 0
-    return min(max(digits - math.floor(math.log10(smallest)), 0), 12)
+    most = MOST_DIGITS - 1 - math.floor(math.log10(abs(value))) if value else 12
+    return min(max(min(digits - math.floor(math.log10(smallest)), most), 0), 12)
 
 
 def _minus(text: str) -> str:

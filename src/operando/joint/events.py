@@ -21,6 +21,11 @@ from operando.model.step import Series, step
 
 Origin = np.datetime64
 
+ENOUGH_TOLD = 0.9
+"""Share of the scans with measured gaps above which nothing is said of the others."""
+WIDE = 0.25
+"""Width of the bounds of contact loss beyond which an absent onset says little."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -47,7 +52,8 @@ def events(
     the prior probability lies on the beginnings of the protocol's steps, for that is when things begin); with fewer than three
     scans before, the intervals of cavity and contact loss tell it, if they part. The charge
     is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for every two
-    events with which probability the first came before the second.
+    events with which probability the first came before the second. A warning says where cavities could not have been
+    seen: that none were found does then not mean that there are none.
     """
     origin = _origin(scan_timeline, spectrum_timeline, curve)
     if origin is None:
@@ -58,7 +64,8 @@ def events(
         *_of_phases(spectrum_timeline, presence, origin),
         *_of_resistance(resistances, origin, starts),
     ]
-    return _table(sorted(found, key=lambda event: event.when.likely), origin, curve, protocol)
+    table = _table(sorted(found, key=lambda event: event.when.likely), origin, curve, protocol)
+    return table.assign_attrs(warnings=_untold(interfaces or (), found))
 
 
 def _origin(*products: xr.Dataset | None) -> Origin | None:
@@ -107,6 +114,21 @@ def _of_interface(
         when = _rise(seconds, values, starts) or _parted(seconds, low, high, starts)
         found += [] if when is None else [Found(kind, what, when)]
     return found
+
+
+def _untold(interfaces: Sequence[xr.Dataset], found: Sequence[Found]) -> list[str]:
+    """Why no onset of cavities was found, where that is because gaps were not measured well enough to see one."""
+    if not interfaces or any(event.kind == _INTERFACE[0][1] for event in found):
+        return []
+    low, high = (np.array([float(one[f"contact_loss_{side}"]) for one in interfaces]) for side in ("low", "high"))
+    told = np.isfinite(high - low)
+    reasons = []
+    if told.mean() < ENOUGH_TOLD:
+        reasons.append(f"gaps before the anode could not be measured in {np.sum(~told)} of {told.size} scans")
+    if told.any() and np.median((high - low)[told]) > WIDE:
+        hidden = 100 * float(np.median(high[told]))
+        reasons.append(f"where they could, up to {hidden:.0f} % of the contact (median) may have been lost unseen")
+    return [f"When cavities began is not told: {', and '.join(reasons)}."] if reasons else []
 
 
 def _rise(

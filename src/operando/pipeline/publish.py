@@ -24,7 +24,7 @@ def publish(folder: Path, title: str, version: str, warnings: list[dict[str, str
     written += write_tables(results)
     written.append(write_store(results))
     written.append(nexus.write(results, version))
-    written.append(deposit.write(results, version))
+    written.append(deposit.write(results))
     display.write_display(results)
     return written
 

@@ -14,8 +14,10 @@ from operando.model.constants import NORMAL_95
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
 
 HEIGHT_MM = 75
+FEWEST_TICKS = 3
 
 
 def draw(source: Source) -> "Figure":
@@ -55,7 +57,7 @@ def _logarithmic(axes: "Axes", table: xr.Dataset) -> None:
 
     A point without contact needs linear ones.
     """
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
     area, resistance = table["contact_area"].values / 1e6, table["resistance"].values
     if area.min() <= 0:
@@ -64,11 +66,21 @@ def _logarithmic(axes: "Axes", table: xr.Dataset) -> None:
     least = np.maximum(table["contact_area_low"].values / 1e6, area / 3)
     axes.set(xscale="log", yscale="log")
     axes.set(xlim=_with_room(least, area), ylim=_with_room(resistance, resistance))
-    for axis, values in ((axes.xaxis, area), (axes.yaxis, resistance)):
-        narrow = values.max() < 30 * values.min()
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(_ticks(*axis.get_view_interval()))
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(low: float, high: float) -> "Locator":
+    """Every decade, or 1, 2, 5 in each, or where even these are fewer than three round numbers evenly apart."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    if high > 100 * low:
+        return LogLocator()
+    finer = LogLocator(subs=(1.0, 2.0, 5.0))
+    shown = sum(low <= value <= high for value in finer.tick_values(low, high))
+    return finer if shown >= FEWEST_TICKS else MaxNLocator(4)
 
 
 def _with_room(low: np.ndarray, high: np.ndarray) -> tuple[float, float]:

@@ -48,6 +48,8 @@ def draw(source: Source) -> "Figure":
     slopes.set_ylim(len(phases) - 0.4, -1.0)
     slopes.set_ylabel("Phase (name)")
     slopes.set_xlabel(f"Summed line area per charge ($10^{{{exponent}}}$ counts/mAh)")
+    if not known.any():
+        inactive.set_xticks([])
     inactive.set_xlabel("Inactive share: 1 − discharge / charge (%)")
     for axes, letter in ((slopes, "A"), (inactive, "B")):
         axes.axvline(0.0, color=style.GREY, linewidth=0.6, linestyle=":")

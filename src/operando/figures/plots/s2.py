@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEIGHT_MM = 80
+LEAVES_ROOM = 0.8
+"""Size of the solid in its axes that keeps the label of z clear of the map beside it."""
 REGION_COLOURS = (style.VERMILION, style.BLUE)
 
 
@@ -41,7 +43,7 @@ def draw(source: Source, scan: int | None = None, states: int = 7) -> "Figure":
     figure = style.new_figure(HEIGHT_MM)
     left = figure.add_subplot(1, 2, 1, projection="3d")
     right = figure.add_subplot(1, 2, 2)
-    draw_surface(left, interface, interface["height"].values - scale.level, scale.reach)
+    draw_surface(left, interface, interface["height"].values - scale.level, scale.reach, zoom=LEAVES_ROOM)
     for k, window in enumerate(regions):
         _plane(left, window, interface, k)
     image = show_heights(right, interface, scale)
