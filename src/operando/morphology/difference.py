@@ -61,8 +61,8 @@ def difference(
     net's variance adds up: the class means (how far they vary in space moves both scans' edges together, as far as
     these lie alike in their voxels; how well each scan's own mean is known, and the floor of the threshold, moves
     each by itself), the motions (what they carry over the border of the compared field), the noise of the edge
-    voxels, for means that a scan takes from the series its grey scale, and the gap that the labels do not show, which takes
-    from the anode (``MissedVoid``) and is given back. Two scans at rest also show gain and
+    voxels, for means that a scan takes from the series its grey scale, and the gap that the labels do not show,
+    which takes from the anode and is given back (``MissedVoid``). Two scans at rest also show gain and
     loss, from noise and misplacement: the lower bounds allow for that much.
 
     The net is cross-checked by the height maps: mean advance of the surface × area of the columns known in both. Where
@@ -81,7 +81,7 @@ def difference(
     area = Inside.of(bore, grid).area(grid)
     advance = sums.net * grid.voxel_volume / area if area else float("nan")
     variances = _variances(sums, levels, roles, placements, uncommon(advance, grid.spacing[0]) if area else 1.0)
-    variances["gap"] = (missed[0].anode_std**2 + missed[1].anode_std**2) / grid.voxel_volume**2
+    variances["gap"] = (missed[0].anode_std ** 2 + missed[1].anode_std ** 2) / grid.voxel_volume**2
     net, std = sums.net, float(np.sqrt(sum(variances.values())))
     correction = (net - (sums.gained - sums.lost)) / 2
     gain, loss = sums.gained + correction, sums.lost - correction

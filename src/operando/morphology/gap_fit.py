@@ -49,8 +49,8 @@ class GapFit:
     """Maps (y, x) in voxels: ``gap`` (may be negative where there is none), NaN where unknown.
 
     ``narrow`` and ``wide``: with the point spread a standard deviation narrower, wider; ``dark``: with
-    the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual over the contrast of void
-    and electrolyte.
+    the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual over the
+    contrast of void and electrolyte.
     """
 
     gap: np.ndarray

@@ -26,8 +26,8 @@ LEAST_OPEN = 0.4
 
 
 RIM_STD = 0.4
-"""Standard deviation of the rim's area and volume, as a share of them: a gap may end steeply or level (in made-up cells the
-area was off by half of the rim where it ends like a dome, and as much the other way where it ends like a bell)."""
+"""Standard deviation of the rim's area and volume, as a share of them: a gap may end steeply or level (in made-up cells
+the area was off by half of the rim where it ends like a dome, and as much the other way where it ends like a bell)."""
 
 BOUNDED_TO = 4 / 3
 """Where no gap is seen, bounds are believed to residuals so many times ``largest_misfit`` (simulated coarse scans)."""
