@@ -10,7 +10,7 @@ the point spread as the anode's side of the edge shows it, where no gap is felt.
 only narrows the edge, so that it is not told from contact; see ``rim`` for what becomes of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,8 +70,8 @@ class GapFit:
             full = np.repeat(np.repeat(values, stride, axis=0), stride, axis=1)[: height.shape[0], : height.shape[1]]
             return np.where(np.isfinite(height), full, np.nan)
 
-        maps = [spread(one) for one in (self.gap, self.narrow, self.wide, self.dark, self.void)]
-        return GapFit(*maps, self.width, self.misfit)
+        maps = {name: spread(getattr(self, name)) for name in ("gap", "narrow", "wide", "dark", "void")}
+        return replace(self, **maps)
 
 
 def fit_gap(

@@ -22,8 +22,8 @@ class Options:
     force: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     dry_run: bool = False
-    publish: bool = True
     patience_s: float = PATIENCE_S
+    publish: bool = True
 
 
 @dataclass(frozen=True)
