@@ -70,8 +70,8 @@ class GapFit:
             full = np.repeat(np.repeat(values, stride, axis=0), stride, axis=1)[: height.shape[0], : height.shape[1]]
             return np.where(np.isfinite(height), full, np.nan)
 
-        maps = {name: spread(getattr(self, name)) for name in ("gap", "narrow", "wide", "dark", "void")}
-        return replace(self, **maps)
+        gap, narrow, wide, dark = (spread(one) for one in (self.gap, self.narrow, self.wide, self.dark))
+        return replace(self, gap=gap, narrow=narrow, wide=wide, dark=dark, void=spread(self.void))
 
 
 def fit_gap(
