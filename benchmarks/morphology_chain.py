@@ -3,10 +3,10 @@
     python benchmarks/morphology_chain.py FILE.json [SEEDS [FIRST_SEED [SCENARIO,…]]] [--keep DIR]
 
 Each experiment is the preset ``demo`` without spectra and with four of its scans (before, at the top of the first
-charge, after the discharge, in the second charge), under one scenario; half a minute of processor time each. ``hidden`` is
-the whole demonstration with half of what the anode loses opening as voids out of sight. The outcomes go to FILE.json, which
-``validate_morphology.py`` puts into its page; an experiment that is already there is replaced. With ``--keep`` the folders stay
-in DIR, so that after a change of the program only what it touches is computed again.
+charge, after the discharge, in the second charge), under one scenario; half a minute of processor time each. ``hidden``
+is the whole demonstration with half of what the anode loses opening as voids out of sight. The outcomes go to
+FILE.json, which ``validate_morphology.py`` puts into its page; an experiment that is already there is replaced. With
+``--keep`` the folders stay in DIR, so that after a change of the program only what it touches is computed again.
 """
 
 import argparse

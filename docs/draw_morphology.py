@@ -32,7 +32,7 @@ def draw_column() -> None:
         left.text(x, 14 if x > 0 else 4, text, ha="center")
     left.annotate("", (5, 9), (0, 9), arrowprops={"arrowstyle": "<->"})
     left.text(2.5, 9.4, "gap", ha="center")
-    for gap, colour, text in ((0, "0.3", "contact"), (1.5, "C1", "1.5 voxels"), (5, "C0", "5 voxels")):
+    for gap, colour, text in ((0, "0.3", "contact"), (1.8, "C1", "1.8 voxels"), (5, "C0", "5 voxels")):
         right.plot(u, column(u, gap), color=colour, label=text)
     threshold = (VOID + ELECTROLYTE) / 2
     right.axhline(threshold, color="0.6", ls=":", lw=1)

@@ -31,9 +31,8 @@ def levels():
 def gap_of(thickness, grey, counted=0.0, half=0.0):
     """What ``interface`` says of it, as far as ``MissedVoid`` asks."""
     named = {"cavity_volume": thickness, "cavity_counted": counted, "cavity_grey": grey}
-    values = {
-        f"{name}{end}": 0.0 for name in ("contact_area", "contact_loss", "roughness") for end in ("", "_low", "_high")
-    }
+    others = ("contact_area", "contact_loss", "roughness")
+    values = {f"{name}{end}": 0.0 for name in others for end in ("", "_low", "_high")}
     return INTERFACE.new(
         coords={"y_map": ("y_map", np.zeros(1), "um"), "x_map": ("x_map", np.zeros(1), "um")},
         height=np.zeros((1, 1), np.float32),

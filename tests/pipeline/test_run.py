@@ -57,6 +57,14 @@ def _content(path: Path) -> str:
     return digest.hexdigest()
 
 
+def test_without_publishing_only_products_are_made(raw: Path) -> None:
+    report, _ = _run(raw, Options(workers=0, only=("cycles",), publish=False))
+    assert ("cycles", "") in report.computed
+    assert Results(raw).product("cycles") is not None
+    assert not (raw / "results" / "summary.json").exists()
+    assert not (raw / "results" / "store.zarr").exists()
+
+
 def test_the_summary_keeps_the_schema(tiny_done: Path, summary_schema: dict) -> None:
     import jsonschema
 

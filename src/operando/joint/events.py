@@ -49,8 +49,8 @@ def events(
     """Find onsets of cavities, of contact loss, of phases and of a rise of resistance, each with its 95 % interval.
 
     An onset is a change point of the series with unknown shape (Bayesian, scatter from the series itself; half of
-    the prior probability lies on the beginnings of the protocol's steps, for that is when things begin); with fewer than three
-    scans before, the intervals of cavity and contact loss tell it, if they part. The charge
+    the prior probability lies on the beginnings of the protocol's steps, for that is when things begin); with fewer
+    than three scans before, the intervals of cavity and contact loss tell it, if they part. The charge
     is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for every two
     events with which probability the first came before the second. A warning says where cavities could not have been
     seen: that none were found does then not mean that there are none.

@@ -61,8 +61,8 @@ def difference(
     net's variance adds up: the class means (how far they vary in space moves both scans' edges together, as far as
     these lie alike in their voxels; how well each scan's own mean is known, and the floor of the threshold, moves
     each by itself), the motions (what they carry over the border of the compared field), the noise of the edge
-    voxels, for means that a scan takes from the series its grey scale, and the gap that the labels do not show, which takes
-    from the anode (``MissedVoid``) and is given back. Two scans at rest also show gain and
+    voxels, for means that a scan takes from the series its grey scale, and the gap that the labels do not show,
+    which takes from the anode and is given back (``MissedVoid``). Two scans at rest also show gain and
     loss, from noise and misplacement: the lower bounds allow for that much.
 
     The net is cross-checked by the height maps: mean advance of the surface × area of the columns known in both. Where

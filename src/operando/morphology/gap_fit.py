@@ -10,7 +10,7 @@ the point spread as the anode's side of the edge shows it, where no gap is felt.
 only narrows the edge, so that it is not told from contact; see ``rim`` for what becomes of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,8 +49,8 @@ class GapFit:
     """Maps (y, x) in voxels: ``gap`` (may be negative where there is none), NaN where unknown.
 
     ``narrow`` and ``wide``: with the point spread a standard deviation narrower, wider; ``dark``: with
-    the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual over the contrast of void
-    and electrolyte.
+    the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual over the
+    contrast of void and electrolyte.
     """
 
     gap: np.ndarray
@@ -70,8 +70,8 @@ class GapFit:
             full = np.repeat(np.repeat(values, stride, axis=0), stride, axis=1)[: height.shape[0], : height.shape[1]]
             return np.where(np.isfinite(height), full, np.nan)
 
-        maps = [spread(one) for one in (self.gap, self.narrow, self.wide, self.dark, self.void)]
-        return GapFit(*maps, self.width, self.misfit)
+        gap, narrow, wide, dark = (spread(one) for one in (self.gap, self.narrow, self.wide, self.dark))
+        return replace(self, gap=gap, narrow=narrow, wide=wide, dark=dark, void=spread(self.void))
 
 
 def fit_gap(

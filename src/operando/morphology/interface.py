@@ -25,9 +25,9 @@ LEAST_OPEN = 0.4
 """Of a fitted gap this thin, in voxels, contact is no longer believed."""
 
 
-RIM_STD = 0.4
-"""Standard deviation of the rim's area and volume, as a share of them: a gap may end steeply or level (in made-up cells the
-area was off by half of the rim where it ends like a dome, and as much the other way where it ends like a bell)."""
+RIM_AREA_STD, RIM_VOLUME_STD = 0.4, 0.25
+"""Standard deviations of the rim's area and volume, as shares of them: a gap may end steeply or level (in made-up cells
+the area was off by half of the rim where it ends like a dome, and as much the other way where it ends like a bell)."""
 
 BOUNDED_TO = 4 / 3
 """Where no gap is seen, bounds are believed to residuals so many times ``largest_misfit`` (simulated coarse scans)."""
@@ -55,7 +55,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=14)
+@step(version=15)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -207,7 +207,7 @@ def _contact(
         return contact(smooth, open_.astype(float), 0.5, pixel)
 
     touching, whole = areas(best.everywhere)
-    rim = RIM_STD * (areas(best.seen)[0] - touching)
+    rim = RIM_AREA_STD * (areas(best.seen)[0] - touching)
     away = _spread([areas(other.everywhere)[0] - touching for other in others])
     half = NORMAL_95 * float(np.hypot(rim, away))
     area_half = half + _area_noise(height, smooth, whole)
@@ -235,7 +235,7 @@ def _hidden_contact(values: dict[str, float], unsure: float) -> dict[str, float]
 def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid, hidden: float) -> dict[str, float]:
     """Volume of the open gaps with its bounds, µm³; above it also one standard deviation of what contact may hide."""
     volume = float(best.gap.sum())
-    rim = RIM_STD * float(best.gap[best.rim].sum())
+    rim = RIM_VOLUME_STD * float(best.gap[best.rim].sum())
     away = _spread([float(other.gap.sum()) - volume for other in others])
     half = NORMAL_95 * float(np.sqrt(rim**2 + away**2 + (0.01 * volume) ** 2))
     voxel = grid.voxel_volume

@@ -13,9 +13,9 @@ from operando.morphology.roles import Roles
 class MissedVoid:
     """Void before the anode that the fit of the gap knows and the labels don't, and what it takes from the anode.
 
-    Labels share grey values out without loss. Of a gap of volume v and grey value g they see v − V as void, and take the
-    rest for electrolyte (e) that is too dark by e V − g v in all (the void counts as 0): the anode (a) makes up for it,
-    and gets (e V − g v) / (a − e) too little. µm³; ``anode_std`` is the fit's part of its standard deviation.
+    Labels share grey values out without loss. Of a gap of volume v and grey value g they see v − V as void, and take
+    the rest for electrolyte (e) that is too dark by e V − g v in all (the void counts as 0): the anode (a) makes up for
+    it, and gets (e V − g v) / (a − e) too little. µm³; ``anode_std`` is the fit's part of its standard deviation.
     """
 
     volume: float

@@ -51,10 +51,10 @@ def phase_volumes(
     """Add up each phase inside the bore and the scan's own field of view, partial volumes as parts.
 
     The void between anode and electrolyte is taken from the interface, where it is fitted; what the labels show of it
-    goes to the electrolyte, less what a void that they do not show takes from the anode (``MissedVoid``). The 95 % interval holds the uncertainty of the class means (edges move by it), of the
-    bore's radius, the noise of the edge voxels, and that of the fitted gap; where gaps can't be measured, one that may
-    be hidden everywhere, and that the void seen on the anode may be none. Unknown voxels inside the bore are counted
-    apart, as no phase.
+    goes to the electrolyte, less what a void that they do not show takes from the anode (``MissedVoid``). The 95 %
+    interval holds the uncertainty of the class means (edges move by it), of the bore's radius, the noise of the edge
+    voxels, and that of the fitted gap; where gaps can't be measured, one that may be hidden everywhere, and that the
+    void seen on the anode may be none. Unknown voxels inside the bore are counted apart, as no phase.
     """
     grid = grid_of(labels, "label")
     place = Placement.of(bore, motions, grid)

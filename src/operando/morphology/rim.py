@@ -32,9 +32,9 @@ def opened(gap: np.ndarray) -> Opened:
     """Open gaps are the connected places above ``SEEN`` that reach ``SURE``; beyond, they taper out.
 
     The rim ends where the gap would, going on with the slope that it has at the border of what is seen. Two surfaces
-    part gently: in the rim the gap falls a little less than straight and ends there nearly level. In sixteen made-up scans
-    of gaps that end straight the rim ends in the right place (on the mean; scatter 2.7 % of the surface), and the cavities
-    hold what they should (scatter 2 %).
+    part gently: in the rim the gap falls a little less than straight and ends there nearly level. In sixteen made-up
+    scans of gaps that end straight the rim ends in the right place (on the mean; scatter 2.7 % of the surface), and the
+    cavities hold what they should (scatter 2 %).
     """
     from scipy import ndimage
 

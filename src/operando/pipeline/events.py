@@ -13,7 +13,7 @@ PATIENCE_S = 120.0
 class Options:
     """How to run. A worker that is silent for ``patience_s`` is taken as hung.
 
-    Without ``publish`` the products are made and nothing is derived from them: no summary, tables, store or viewer's planes.
+    Without ``publish`` the products are made and nothing is derived from them: no summary, tables, store or planes.
     """
 
     workers: int | None = None
@@ -22,8 +22,8 @@ class Options:
     force: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     dry_run: bool = False
-    publish: bool = True
     patience_s: float = PATIENCE_S
+    publish: bool = True
 
 
 @dataclass(frozen=True)

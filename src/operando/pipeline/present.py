@@ -80,8 +80,9 @@ def provenance(folder: Path) -> dict[str, Any]:
 
 def _raw_digests(entry: Entry) -> dict[str, str]:
     """Which state of a raw scan or spectrum was read: digest of its size, time of change, head and tail."""
-    read = (entry.recipe.get("inputs", {}).get(name) for name in PRODUCT_OF_KIND.values())
-    return {entry.frame: content for content in read if entry.frame and isinstance(content, str)}
+    inputs = entry.recipe.get("inputs", {})
+    read = [inputs[name] for name in PRODUCT_OF_KIND.values() if isinstance(inputs.get(name), str)]
+    return {entry.frame: read[0]} if entry.frame and read else {}
 
 
 @dataclass

@@ -59,8 +59,8 @@ def linearise(
     """Take -ln of the transmission after subtracting the glare; starved rays carry a bounded, flagged value.
 
     Dark rays are averaged with the dark rays beside them, so that their noise does not streak through the slice.
-    Hardening is straightened where a polynomial is given, or the beam's ``spectrum`` and a material: the one named, else
-    the anode's, for it is by far the densest.
+    Hardening is straightened where a polynomial is given, or the beam's ``spectrum`` and a material: the one named,
+    else the anode's, for it is by far the densest.
     A starved ray is given no less than one standard deviation of the darkest rays; one whose true transmission is
     lower reads too little, which is why it is flagged.
     """
@@ -105,14 +105,15 @@ def _curve(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Hardening curve of the material; raises ``ConfigurationError`` where one is named and no spectrum is given."""
     named = material is not None or params.hardening_material is not None
-    if not params.straighten or (anode is None or spectrum is None) and not named:
-        return None
-    if spectrum is None:
+    if spectrum is None and named and params.straighten:
         raise ConfigurationError("hardening_material needs the beam's spectrum; give [tomography.spectrum].")
+    if spectrum is None or not params.straighten:
+        return None
     from operando.materials.catalogue import load
 
     chosen = material or (load(params.hardening_material) if params.hardening_material else anode)
-    assert chosen is not None
+    if chosen is None:
+        return None
     return hardening_curve(chosen, np.array(spectrum.energy_kev), np.array(spectrum.weight), params.effective_kev)
 
 
