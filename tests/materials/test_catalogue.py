@@ -46,6 +46,19 @@ def test_a_cif_becomes_a_material(tmp_path: Path) -> None:
     assert "halite" in names([file])
 
 
+def test_a_card_without_a_formula_shines_with_no_element(tmp_path: Path) -> None:
+    from operando.diffraction.fluorescence import elements_of
+
+    file = tmp_path / "card.txt"
+    file.write_text("2.106 100\n")
+    assert elements_of((load("card", [file]), load("In"))) == ("In",)
+    (tmp_path / "In2Li3.txt").write_text("2.106 100\n")
+    assert load("In2Li3", [tmp_path / "In2Li3.txt"]).formula == "In2Li3"
+    file.write_text("# formula: nothing\n2.106 100\n")
+    with pytest.raises(BrokenFileError, match="'nothing' is no formula"):
+        load("card", [file])
+
+
 def test_a_card_of_d_and_intensity_becomes_a_material(tmp_path: Path) -> None:
     file = tmp_path / "card.txt"
     file.write_text("# formula: InLi\n3.92 40 1 1 1\n2.40, 100\n")

@@ -174,13 +174,18 @@ def _cif_text(block: Any, tag: str) -> str:
 
 
 def _from_list(text: str, file: Path) -> Material:
-    """A card: columns d, I and perhaps h k l; ``#`` starts a comment, ``# formula: InLi2`` names the formula."""
+    """A card: columns d, I and perhaps h k l; ``#`` starts a comment, ``# formula: InLi2`` names the formula.
+
+    Without it the file's name is the formula if it can be one; else none is known.
+    """
     found: list[ListedLine] = []
-    formula = file.stem
+    formula = file.stem if _is_formula(file.stem) else ""
     for number, row in enumerate(text.splitlines(), start=1):
         comment = row.partition("#")[2].strip()
         if comment.lower().startswith("formula:"):
             formula = comment.partition(":")[2].strip()
+            if not _is_formula(formula):
+                raise BrokenFileError(file, f"{formula!r} is no formula", "write for example # formula: InLi2")
         words = row.partition("#")[0].replace(",", " ").replace(";", " ").split()
         if words:
             found.append(_card_row(words, file, number))
@@ -196,6 +201,15 @@ def _from_list(text: str, file: Path) -> Material:
         listed_lines=tuple(found),
         intensities="listed",
     )
+
+
+def _is_formula(text: str) -> bool:
+    from xraydb import chemparse
+
+    try:
+        return bool(chemparse(text))
+    except ValueError:
+        return False
 
 
 def _card_row(words: list[str], file: Path, number: int) -> ListedLine:
