@@ -59,7 +59,8 @@ def outcomes(folder: Path) -> list[Outcome]:
     experiment.bring_up_to_date(folder, options, lambda event: None, "")
     publish.write_summary(Results(folder), "", "", [])
     rows = [*_numbers(folder), *_gaps(folder), *_displacements(folder), *_onsets(folder)]
-    return [row for row in rows if np.isfinite(row["value"])]
+    told = [row for row in rows if np.isfinite(row["value"])]
+    return [row for place, row in enumerate(told) if row not in told[:place] or row["kind"] != "net change"]
 
 
 def _numbers(folder: Path) -> Iterator[Outcome]:
