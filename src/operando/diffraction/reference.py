@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -81,7 +82,9 @@ def calibrate_with(
     told = [*(f"element {element}: {one.note}" for element, one in found.items() if one.note), *_bends(found, lines)]
     attrs = {**start.attrs, "powder": powder.name, "temperature_c": temperature_c, "lines": list(lines)}
     made = _put_together(start, found, good, reason, resolution)
-    doubt = {"two_theta_covariance": _covariance(made["two_theta"], made["two_theta_std"], powder.cell_relative_std)}
+    doubt: dict[str, Any] = {
+        "two_theta_covariance": _covariance(made["two_theta"], made["two_theta_std"], powder.cell_relative_std)
+    }
     return CALIBRATION.new(attrs={**attrs, "warnings": [*warnings_of(start), *told]}, **made, **doubt)
 
 
@@ -217,7 +220,7 @@ def _put_together(
     good: np.ndarray,
     reason: np.ndarray,
     resolution: np.ndarray,
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Variables of a calibration: what was found of each element over what it started from."""
     two_theta, std = start["two_theta"].values.copy(), start["two_theta_std"].values.copy()
     elements = len(two_theta)

@@ -30,8 +30,10 @@ def save(calibration: xr.Dataset, path: Path, provenance: Mapping[str, Any] | No
 
 def _plain(values: np.ndarray) -> Any:
     """Nested lists with ``None`` for what is not known."""
-    known = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
-    return np.where(known, values.astype(object), None).tolist()
+    plain: Any = values.astype(object)
+    if values.dtype.kind == "f":
+        plain[~np.isfinite(values)] = None
+    return plain.tolist()
 
 
 def load(path: Path) -> xr.Dataset:

@@ -44,12 +44,15 @@ def draw(name: str, source: Source, **chosen: Any) -> "Figure":
             raise ConfigurationError(f"The figure {name!r} has no option {option!r}{_meant(option, known)}.")
     listed = _listed(name)
     given = {key: (value,) if key in listed and isinstance(value, int) else value for key, value in chosen.items()}
+    from matplotlib.ticker import MaxNLocator
+
     with style.journal():
         figure = _draw(name)(source, **given)
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            if axis.get_label_text() == NUMBERED:
-                axis.get_major_locator().set_params(integer=True)
+            locator = axis.get_major_locator()
+            if axis.get_label_text() == NUMBERED and isinstance(locator, MaxNLocator):
+                locator.set_params(integer=True)
     return figure
 
 

@@ -1,7 +1,7 @@
 """Diffraction alone: known lines to a calibration, a series of spectra to lines, lattices and pictures."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,7 +184,9 @@ class Calibrated:
 
 def _finite(values: Any) -> Any:
     array = np.asarray(values, float)
-    return np.where(np.isfinite(array), array.astype(object), None).tolist()
+    plain: Any = array.astype(object)
+    plain[~np.isfinite(array)] = None
+    return plain.tolist()
 
 
 def calibrate(
@@ -228,7 +230,6 @@ class _Alone:
     """Results of spectra alone as figures read them; of a long series only some spectra are kept whole."""
 
     title = "spectra alone"
-    summary: Mapping[str, Any] = {}
 
     def __init__(self, found: "Analysed", refined: xr.Dataset | None) -> None:
         self._whole = {"calibration": found.calibration, "refined": refined}
@@ -238,6 +239,11 @@ class _Alone:
             "corrected": dict(found.corrected),
             "fitted": dict(found.fitted),
         }
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """There is none."""
+        return {}
 
     def table(self, product: str) -> xr.Dataset | None:
         """One product of the series."""
