@@ -50,7 +50,7 @@ def test_provenance_names_every_raw_file_and_the_digest_of_every_step(tiny_done:
     results, found = Results(tiny_done), present.provenance(tiny_done)
     assert set(found["raw files"]) == {*results.keys("scan"), *results.keys("spectrum")}
     assert len(set(found["raw files"].values())) == len(found["raw files"])
-    steps = {entry.step for entry in results.index.entries.values()}
+    steps = {entry.step for entry in results.index}
     assert set(found["steps"]) == steps
     assert all(len(step["digest"]) == 32 and step["version"] >= 1 for step in found["steps"].values())
     assert found["steps"]["segment"]["parameters"]["params"]
