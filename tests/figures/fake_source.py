@@ -63,7 +63,7 @@ class FakeSource:
             found |= {name: getattr(made_up, name)() for name in ("motions", "centres", "pairs")}
             found["scan_timeline"] = made_up.scan_timeline(cell, self.timed)
         if DIFFRACTION in self.have:
-            wing = ("calibration", "phase_presence", "refined", "response", "phase_shares", "factors")
+            wing = ("calibration", "phase_presence", "refined", "drift", "response", "phase_shares", "factors")
             found |= {name: getattr(made_up, name)() for name in wing}
             found["strain_ellipse"] = made_up.strain_ellipse()
             if cell:

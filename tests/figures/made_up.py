@@ -16,6 +16,7 @@ from operando.model.products.diffraction import (
     AREA_PER_CHARGE,
     CALIBRATION,
     CORRECTED,
+    DRIFT,
     FACTORS,
     LATTICE,
     LINES,
@@ -506,6 +507,27 @@ def refined() -> xr.Dataset:
         change=cell / cell[0] - 1.0,
         change_std=np.full(scale.shape, 7e-5),
     )
+
+
+def drift() -> xr.Dataset:
+    """A gain that drifts by 3e-4, as fluorescence and the electrolyte see it."""
+    series = refined()
+    count = series.sizes["spectrum"]
+    rng = np.random.default_rng(8)
+    shift = 3e-4 * np.linspace(0, 1, count)[:, None] + rng.normal(0, [2e-5, 5e-5], (count, 2))
+    return make(
+        DRIFT,
+        coords={
+            "spectrum": np.arange(count),
+            "standard": ("standard", np.array(["fluorescence", "Li10SnP2S12"]), "text"),
+            "edge": ("edge", series["edge"].values, "text"),
+        },
+        shift=shift, shift_std=np.full(shift.shape, [2e-5, 5e-5]),
+        trend=np.array([3e-4, 3e-4]), trend_std=np.array([1e-5, 2e-5]),
+        chi_squared=np.array([900.0, 200.0]), probability=np.array([0.0, 0.0]),
+        pinned=series["change"].values - shift.mean(axis=1)[:, None],
+        pinned_std=np.hypot(series["change_std"].values, 3e-5),
+    )  # fmt: skip
 
 
 def response() -> xr.Dataset:
