@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW_MM, MARGIN_MM = 27, 12
+BESIDE_LETTER = (0.025, 1.0)
 
 
 def draw(source: Source) -> "Figure":
@@ -35,7 +36,7 @@ def draw(source: Source) -> "Figure":
         value, half = (1e3 * found[name].values[:, row] for name in ("shift", "shift_std"))
         colour, name = colours[row % len(colours)], names_along(found, "standard")[row]
         banded(every[0], x, value, value - NORMAL_95 * half, value + NORMAL_95 * half, color=colour, label=name)
-    every[0].legend(loc="upper left", ncols=3)
+    every[0].legend(loc="upper left", bbox_to_anchor=BESIDE_LETTER, ncols=3)
     every[0].margins(y=0.25)
     every[0].set_ylabel("Standards\nδd/d ($10^{-3}$)")
     phases = list(dict.fromkeys(name.rpartition(" ")[0] for name in labels))
@@ -44,9 +45,13 @@ def draw(source: Source) -> "Figure":
         colour = phase_colour(phase, phases)
         value, half = (1e3 * found[key].values[:, row] for key in ("pinned", "pinned_std"))
         if refined is not None:
-            axes.plot(x, 1e3 * refined["change"].values[:, row], ".", color=style.GREY, markersize=3, zorder=1)
+            seen = 1e3 * refined["change"].values[:, row]
+            axes.plot(x, seen, ".", color=style.GREY, markersize=3, zorder=1, label="without standards")
         banded(axes, x, value, value - NORMAL_95 * half, value + NORMAL_95 * half, color=colour)
         axes.set_ylabel(f"{phase}\nΔ{edge}/{edge} ($10^{{-3}}$)", color=colour)
+    if refined is not None and len(every) > 1:
+        every[1].margins(y=0.25)
+        every[1].legend(handles=every[1].lines[:1], loc="upper left", bbox_to_anchor=BESIDE_LETTER)
     for axes, letter in zip(every, "ABCDEFGHIJ", strict=False):
         style.panel_letter(axes, letter)
     every[-1].set_xlabel(label)
