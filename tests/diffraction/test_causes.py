@@ -103,3 +103,11 @@ def test_a_phase_that_comes_is_seen_to_come() -> None:
     assert found["present"].sel(phase="In").values.all()
     assert found["fraction"].sel(phase="InLi").values[-1] == pytest.approx(1.0)
     assert found.attrs["false_alarm_rate"] == 1e-3
+
+
+def test_verdicts_hold_no_bits_that_depend_on_the_worker() -> None:
+    from operando.diffraction.rounding import rounded
+    from operando.model.interval import Quantity
+
+    one, other = Quantity(1.23456789012345, -1e-4, 2.0, "1"), Quantity(1.2345678901234, -1.00000000000001e-4, 2.0, "1")
+    assert rounded(one) == rounded(other)

@@ -12,7 +12,9 @@ from operando.diffraction.comparison import summed
 from operando.diffraction.element import FitParameters
 from operando.diffraction.newcomers import appeared, new_lines, with_newcomers
 from operando.diffraction.pristine import place_of_reference
+from operando.diffraction.rounding import rounded, significant
 from operando.diffraction.verdict import Verdict, judge, weigh
+from operando.model.constants import NORMAL_95
 from operando.model.material import Material
 from operando.model.parameters import Parameters
 from operando.model.products.diffraction import CAUSES, Calibration, Causes, Corrected, Lattice
@@ -26,7 +28,7 @@ class CausesParameters(Parameters):
     candidates: bool = Field(True, description="also test known phases of the same host that are not named")
 
 
-@step(version=3)
+@step(version=4)
 def causes(
     spectra: Series[Corrected],
     lattices: Series[Lattice],
@@ -54,8 +56,8 @@ def causes(
             frames = [int(spectra[place].attrs["frame"]) for place in (first, last)]
             verdicts += [(one, frames[0], frames[1]) for one in found]
     return CAUSES.new(
-        shift=np.array([one.shift.value for one, _, _ in verdicts], float),
-        shift_std=np.array([(one.shift.high - one.shift.low) / 2 / 1.959963984540054 for one, _, _ in verdicts], float),
+        shift=significant(np.array([one.shift.value for one, _, _ in verdicts], float)),
+        shift_std=significant(np.array([one.shift.high - one.shift.low for one, _, _ in verdicts]) / 2 / NORMAL_95),
         verdict=np.array([json.dumps(_entry(*one), ensure_ascii=False) for one in verdicts], dtype=object).astype(str),
     )
 
@@ -107,8 +109,8 @@ def _entry(verdict: Verdict, first: int, last: int) -> dict[str, object]:
         "phase": verdict.phase,
         "from": first,
         "to": last,
-        "shift": verdict.shift.as_json(),
-        "lattice_shift": verdict.lattice_shift.as_json(),
+        "shift": rounded(verdict.shift).as_json(),
+        "lattice_shift": rounded(verdict.lattice_shift).as_json(),
         "remaining": list(verdict.remaining),
         "excluded": list(verdict.excluded),
         "text": verdict.text,

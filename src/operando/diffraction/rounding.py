@@ -3,6 +3,8 @@
 import numpy as np
 import xarray as xr
 
+from operando.model.interval import Quantity
+
 DIGITS = 10
 """Significant digits kept: far more than any interval needs, fewer than rounding errors reach."""
 
@@ -17,6 +19,12 @@ def significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
     decimals = digits - 1 - np.floor(np.log10(magnitude))
     factor = 10.0 ** np.clip(decimals, -300, 300)
     return np.where(np.isfinite(values), np.rint(np.where(np.isfinite(values), values, 0.0) * factor) / factor, values)
+
+
+def rounded(quantity: Quantity) -> Quantity:
+    """The same of one quantity."""
+    value, low, high = significant(np.array([quantity.value, quantity.low, quantity.high])).tolist()
+    return Quantity(value, low, high, quantity.unit)
 
 
 def without_last_bits(product: xr.Dataset) -> xr.Dataset:
