@@ -1,5 +1,6 @@
 """NXtomo and DataExchange: lazily, in radians, with UTC times, and clear words for what is broken."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -40,6 +41,21 @@ def test_a_slab_of_rows_is_read_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(counts.isel(frame=[5, 2, 2, 0], row=1).values, data[[5, 2, 2, 0], 1])
     np.testing.assert_array_equal(counts.isel(frame=slice(None, None, -1)).values, data[::-1])
     assert counts.isel(row=slice(4, 6)).variable._in_memory is False
+
+
+@pytest.mark.parametrize(("columns", "asked"), [(2048, 8), (5, 0)])
+def test_the_next_rows_of_every_frame_are_asked_for_where_they_lie_scattered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int, asked: int
+) -> None:
+    data = format_files.nxtomo(tmp_path / "a.nxs", rows=6, columns=columns)
+    found: list[bytes] = []
+
+    def fetched(file: int, start: int, length: int, advice: int) -> None:
+        found.append(os.pread(file, length, start))
+
+    monkeypatch.setattr(os, "posix_fadvise", fetched)
+    open_raw(tmp_path / "a.nxs")["counts"].isel(row=slice(0, 2)).values  # noqa: B018
+    assert found == [frame[2:4].tobytes() for frame in data][:asked]
 
 
 def test_a_scan_of_12_gb_opens_in_milliseconds(tmp_path: Path) -> None:

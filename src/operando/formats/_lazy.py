@@ -96,6 +96,8 @@ LEAST_CHUNK_ROWS = 32
 """Chunks of fewer rows are about as high as the slabs that are read."""
 MOST_ASKED = 2**28
 """Bytes asked for ahead at the most; they take the page cache, not the process's memory."""
+LEAST_ASKED = 4096
+"""Fewer bytes a frame come with their neighbours anyway; asking for millions of them would take seconds."""
 
 
 def packed(dataset: Any) -> bool:
@@ -137,7 +139,7 @@ def ask_for_next_rows(dataset: Any, key: Key) -> None:
     width = columns * dataset.dtype.itemsize
     wanted = (min(high + (high - low), height) - high) * width
     numbers = range(count)[frames]
-    if wanted <= 0 or len(numbers) * wanted > MOST_ASKED:
+    if wanted < LEAST_ASKED or len(numbers) * wanted > MOST_ASKED:
         return
     with open(dataset.file.filename, "rb") as file:
         for number in numbers:
