@@ -131,10 +131,10 @@ def import_everything() -> None:
     from operando.pipeline.steps import known_steps
 
     known_steps()
-    for name in ("dask.base", "h5py", "sqlalchemy", "xraydb", "zarr", "operando.pipeline.experiment"):
+    rooms = ("dask.base", "h5py", "sqlalchemy", "xraydb", "zarr", "operando.pipeline.experiment")
+    kernels = [f"operando.tomography._{name}_kernels" for name in ("normalise", "rings", "fft", "gridding", "trust")]
+    for name in (*rooms, *kernels, "operando.pipeline._array_kernels"):
         importlib.import_module(name)
-    for name in ("normalise", "rings", "fft", "gridding"):
-        importlib.import_module(f"operando.tomography._{name}_kernels")
     gc.freeze()
 
 

@@ -64,7 +64,7 @@ def main() -> None:
         (folder / "operando.toml").write_text('[tomography]\nfiles = "raw/*.nxs"\n', encoding="utf-8")
         words = ["-m", "operando", "run", name, "--only", "reconstruct", "--memory", given.memory, "-v"]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds, peak, _ = measured(words)
+        seconds, peak, _ = measured(words, every_s=1.0)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         read, written = (_bytes_in(folder / part) / 1e9 for part in ("raw", "results"))

@@ -15,6 +15,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from operando.model.errors import OperandoError
+from operando.tomography._threads import over_pieces
 
 CHUNK = (8, 256, 256)
 LEVELS = 3
@@ -140,15 +141,21 @@ def _scale(layout: Layout) -> tuple[float, float]:
 
 def _encoded(values: np.ndarray, layout: Layout) -> np.ndarray:
     """Integers that express ``values``; raises where one does not fit or is not a number."""
+    from operando.pipeline._array_kernels import to_integers
+
     scale, offset = _scale(layout)
-    low, high = float(values.min()), float(values.max())
+    integers, ends = np.empty(values.shape, np.uint16), np.empty((len(values), 2))
+
+    def work(row: int) -> None:
+        ends[row] = to_integers(values[row], offset, scale, integers[row])
+
+    over_pieces(work, len(values))
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise OperandoError("the reconstruction has values that are not numbers; look at the scan's raw frames.")
     if low < offset or high > offset + scale * 65535.0:
         raise RangeExceededError(low, high)
-    scaled = values - offset
-    scaled /= scale
-    return np.rint(scaled, out=scaled).astype(np.uint16)
+    return integers
 
 
 def _create_array(
@@ -169,10 +176,19 @@ def _create_array(
         dtype=dtype,
         chunks=tuple(max(1, size) for size in chunks),
         shards=shards,
+        compressors=_compressor(dtype) if image else "auto",
         attributes=attrs,
         dimension_names=list(map(str, variable.dims)),
         fill_value=0,
+        config={"write_empty_chunks": True},
     )
+
+
+def _compressor(dtype: np.dtype) -> Any:
+    """LZ4 after shuffling bits: of noisy volumes it keeps less than Zstandard alone, at three times the speed."""
+    from zarr.codecs import BloscCodec
+
+    return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=dtype.itemsize)
 
 
 def _stored_dtype(variable: xr.Variable) -> np.dtype:
@@ -224,13 +240,15 @@ def _halved(values: np.ndarray) -> np.ndarray:
     """Mean of 2 × 2 × 2 voxels (edges padded with themselves); labels take every second voxel."""
     if values.dtype == np.uint8:
         return values[::2, ::2, ::2]
-    odd = [(0, size % 2) for size in values.shape]
-    total = np.pad(values, odd, mode="edge") if any(map(any, odd)) else values
-    wide = np.dtype(np.uint32 if values.dtype == np.uint16 else np.float32)
-    total = np.add(total[::2], total[1::2], dtype=wide)  # pair by pair: many times faster than one mean over axes
-    total = total[:, ::2] + total[:, 1::2]
-    mean = (total[..., ::2] + total[..., 1::2]) * np.float32(0.125)
-    return np.rint(mean).astype(values.dtype) if values.dtype.kind in "iu" else mean.astype(values.dtype)
+    from operando.pipeline._array_kernels import mean_of_eight
+
+    mean = np.empty([-(-size // 2) for size in values.shape], np.float32)
+
+    def work(plane: int) -> None:
+        mean_of_eight(values[2 * plane], values[min(2 * plane + 1, len(values) - 1)], mean[plane])
+
+    over_pieces(work, len(mean))
+    return (np.rint(mean, out=mean) if values.dtype.kind in "iu" else mean).astype(values.dtype, copy=False)
 
 
 def _region(dims: tuple[Any, ...], dim: str, start: int, stop: int) -> tuple[slice, ...]:

@@ -21,6 +21,7 @@ import xarray as xr
 
 from operando.pipeline import codec, digest
 from operando.pipeline.store import Results
+from operando.tomography._threads import over_pieces
 
 FOLDER = "display"
 VERSION = 2
@@ -192,8 +193,12 @@ def _volume(product: xr.Dataset, scan: int, key: str, motion: np.ndarray | None)
     scale = 255.0 / max(high - low, 1e-12)
 
     def to_bytes(start: int, stop: int) -> np.ndarray:
+        from operando.pipeline import _array_kernels
+
         values = np.asarray(array.isel(z=slice(start, stop)).values, np.float32)
-        return np.rint(np.clip((values - low) * scale, 0, 255)).astype(np.uint8)
+        grey = np.empty(values.shape, np.uint8)
+        over_pieces(lambda row: _array_kernels.to_bytes(values[row], low, scale, grey[row]), len(values))
+        return grey
 
     return _source("volume", array, scan, key, to_bytes, motion, (low, high, array.attrs.get("units", "")), mean=True)
 
@@ -334,14 +339,25 @@ def _write_planes(folder: Path, source: _Source) -> None:
             (axis, by): stack.enter_context((folder / f"{axis}{by}.u8").open("wb", buffering=0))
             for axis, by in image.planes
         }
-        for start in range(0, image.shape[0], rows):
-            block = source.read(start, min(start + rows, image.shape[0]))
+        for start, block in _one_ahead(source.read, image.shape[0], rows):
             levels = {1: block, 2: binned(block, 2, mean=source.mean)}
             for (axis, by), file in files.items():
                 _put(file.fileno(), levels[by], axis, start // by, image.shape_at(by)[0])
             small = binned(block, factor, mean=source.mean)
             box[start // factor : start // factor + len(small)] = small
     (folder / "box.u8").write_bytes(box.tobytes())
+
+
+def _one_ahead(read: Callable[[int, int], np.ndarray], height: int, rows: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Blocks of ``rows`` with where they start; the next one is read while one is worked on."""
+    starts = range(0, height, rows)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(read, 0, min(rows, height))
+        for start in starts:
+            block = waiting.result()
+            if start + rows < height:
+                waiting = pool.submit(read, start + rows, min(start + 2 * rows, height))
+            yield start, block
 
 
 def _put(file: int, block: np.ndarray, axis: str, start: int, height: int) -> None:
@@ -366,12 +382,11 @@ def binned(block: np.ndarray, factor: int, *, mean: bool) -> np.ndarray:
         return block
     if not mean:
         return np.ascontiguousarray(block[::factor, ::factor, ::factor])
-    total: np.ndarray = block
-    for axis in range(3):
-        edges = np.arange(0, total.shape[axis], factor)
-        counts = np.diff([*edges, total.shape[axis]]).reshape([-1 if a == axis else 1 for a in range(3)])
-        total = np.add.reduceat(total, edges, axis=axis, dtype=np.float32) / counts.astype(np.float32)
-    return np.rint(total).astype(np.uint8)
+    from operando.pipeline._array_kernels import mean_of_blocks
+
+    small = np.empty([-(-size // factor) for size in block.shape], np.uint8)
+    over_pieces(lambda z: mean_of_blocks(block[z * factor : (z + 1) * factor], factor, small[z]), len(small))
+    return small
 
 
 def _write_catalogue(folder: Path, wanted: dict[str, Callable[[], _Source]]) -> None:

@@ -32,20 +32,20 @@ def transmission_of(
 def remove_zingers(
     stack: np.ndarray, noise: np.ndarray, shot: np.ndarray, sigmas: float, least: float, first: int, last: int
 ) -> int:
-    """Replace single bright pixels of projections ``first:last`` (angle, row, column); return how many.
+    """Replace single bright pixels in rows ``first:last`` of a stack (angle, row, column); return how many.
 
     A zinger stands above all its four neighbours in angle and column by more than the noise allows. The
     neighbours' values are read from ``stack`` and written there as well: a replaced pixel is a local maximum,
-    so that no neighbour of it can have been one.
+    so that no neighbour of it can have been one. Rows know nothing of each other.
     """
-    angles, rows, columns = stack.shape
+    angles, _, columns = stack.shape
     found = 0
     if angles < 3 or columns < 3:
         return 0
-    for angle in range(first, last):
+    for angle in range(angles):
         # At the ends both neighbours lie on the same side.
         before, after = (angle - 1 if angle else 2), (angle + 1 if angle < angles - 1 else angles - 3)
-        for row in range(rows):
+        for row in range(first, last):
             for column in range(columns):
                 left, right = (column - 1 if column else 2), (column + 1 if column < columns - 1 else columns - 3)
                 value = stack[angle, row, column]
@@ -153,7 +153,7 @@ def calm(
     first: int,
     last: int,
 ) -> None:
-    """Write into ``result`` the mean of as many dark rays around each dark ray as bring its noise to ``target``.
+    """Write into ``result`` the rays, and for dark ones the mean of as many around them as bring noise to ``target``.
 
     Dark is a ray (angle, row, column) whose own relative noise is above ``target``. At most seven columns of
     three neighbouring projections are taken, and never a bright ray: an edge stays where it is. Rows without beam
@@ -162,6 +162,7 @@ def calm(
     angles, rows, columns = transmission.shape
     for angle in range(first, last):
         for row in range(rows):
+            result[angle, row] = transmission[angle, row]
             if not np.isfinite(shot[row]):
                 continue
             for column in range(columns):

@@ -32,7 +32,7 @@ def reconstruct_sinograms(sinograms: np.ndarray, angles: np.ndarray, centre: flo
     Returns float32 (row, y, x) in 1/pixel; voxels outside the circle that the columns span are 0.
     Raises ``OperandoError`` where angles are missing or in degrees, or where the sinograms hold NaN.
     """
-    return reconstruct_padded(sinograms, angles, centre, filter, 0)
+    return reconstruct_padded(sinograms, angles, centre, filter, 0)[0]
 
 
 def reconstruct_padded(sinograms: np.ndarray, angles: np.ndarray, centre: float, filter: str, pad: int) -> np.ndarray:
@@ -40,16 +40,37 @@ def reconstruct_padded(sinograms: np.ndarray, angles: np.ndarray, centre: float,
 
     ``centre`` counts from the middle of the field's own column 0; the image covers the field only.
     """
+    return reconstruct_together(sinograms, sinograms[:0], angles, centre, filter, pad)[0]
+
+
+def reconstruct_together(
+    sinograms: np.ndarray, more: np.ndarray, angles: np.ndarray, centre: float, filter: str, pad: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of ``sinograms`` and of ``more`` rows, which take the places that the last sixteen slices leave free."""
     sinograms, checked = _checked(sinograms, angles, centre, pad)
+    more, _ = _checked(more, angles, centre, pad)
     plan = plan_for(checked.tobytes(), sinograms.shape[2] - 2 * pad, float(centre), filter, pad)
-    volume = np.empty((sinograms.shape[0], plan.columns, plan.columns), np.float32)
+    rows = len(sinograms)
+    even = rows + rows % 2  # two neighbours share their rounding: no row shares it with one of ``more``
+    volume = np.empty((even + len(more), plan.columns, plan.columns), np.float32)
     device = device_for(plan)
-    if device is None or not reconstruct_on(device, plan, sinograms, volume):
+    if device is None or not all(
+        reconstruct_on(device, plan, *pair) for pair in ((sinograms, volume[:rows]), (more, volume[even:]))
+    ):
         with _room_for(plan) as room:
             for first in range(0, len(volume), BATCH):
-                part = np.ascontiguousarray(sinograms[first : first + BATCH], np.float32)
-                _reconstruct(part, plan, room, volume[first:])
-    return volume
+                _reconstruct(_batch(sinograms, more, first), plan, room, volume[first:])
+    return volume[:rows], volume[even:]
+
+
+def _batch(sinograms: np.ndarray, more: np.ndarray, first: int) -> np.ndarray:
+    """Rows ``first`` … of the sinograms and then, from an even place on, of ``more``: (slice, angle, column)."""
+    part = sinograms[first : first + BATCH]
+    if len(part) < BATCH and len(more):
+        gap = np.zeros((len(sinograms) % 2 if len(part) else 0, *more.shape[1:]), np.float32)
+        begun = max(0, first - len(sinograms) - len(sinograms) % 2)
+        part = np.concatenate([part, gap, more[begun : begun + BATCH - len(part) - len(gap)]])
+    return np.ascontiguousarray(part, np.float32)
 
 
 def _checked(sinograms: np.ndarray, angles: np.ndarray, centre: float, pad: int) -> tuple[np.ndarray, np.ndarray]:

@@ -73,8 +73,10 @@ def linearise(
     limit = _limit(transmission, glare)
     if params.dark_noise is not None:
         shot = transmission["shot"].values if "shot" in transmission else np.zeros(values.shape[1])
-        values = calmed(values, noise, shot, params.dark_noise)
-    attenuation, curve = np.empty_like(values), _curve(params, material, spectrum, anode)
+        values = attenuation = calmed(values, noise, shot, params.dark_noise)  # from here on in place
+    else:
+        attenuation = np.empty_like(values)
+    curve = _curve(params, material, spectrum, anode)
     pieces = split(len(values), 16)
 
     def work(piece: int) -> None:
@@ -125,7 +127,7 @@ def calmed(transmission: np.ndarray, noise: np.ndarray, shot: np.ndarray, target
     """
     from operando.tomography._normalise_kernels import calm
 
-    result = transmission.copy()
+    result = np.empty_like(transmission)
     pieces = split(len(transmission), 16)
     over_pieces(lambda piece: calm(transmission, noise, shot, target, result, *pieces[piece]), len(pieces))
     return result

@@ -285,10 +285,16 @@ def _mend(
     if params.zingers:
         shot = shot_noise(beam)
         noise = np.maximum(noise, _spread_of_rows(transmission)[:, None])
-        found = remove_zingers(
-            transmission, noise, shot, params.zinger_sigmas, params.zinger_least, 0, len(transmission)
-        )
-        if found > ZINGER_LIMIT * transmission.size:
+        rows = split(transmission.shape[1], 16)
+        found = np.zeros(len(rows), int)
+
+        def work(piece: int) -> None:
+            found[piece] = remove_zingers(
+                transmission, noise, shot, params.zinger_sigmas, params.zinger_least, *rows[piece]
+            )
+
+        over_pieces(work, len(rows))
+        if found.sum() > ZINGER_LIMIT * transmission.size:
             said.append(
                 "More than one pixel in a thousand was replaced as a zinger; see steps.normalise.zinger_sigmas."
             )

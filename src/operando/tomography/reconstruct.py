@@ -13,7 +13,7 @@ from operando.model.products.tomography import TRUST, VOLUME, Centres, Sinograms
 from operando.model.step import Cut, Own, Setting, step
 from operando.tomography._frames import file_of
 from operando.tomography.denoise import denoise_rows
-from operando.tomography.gridding import reconstruct_padded, reconstruct_sinograms
+from operando.tomography.gridding import reconstruct_together
 from operando.tomography.padding import continued, is_truncated, overhang, steps_of
 from operando.tomography.stitch import embedded, joined_share, measured_radius, stitch_full_turn
 from operando.tomography.trust import COARSE, alternating, odd_even_noise, starved_share
@@ -45,7 +45,7 @@ class ReconstructParameters(Parameters):
     noise_map: bool = Field(default=True, description="estimate the noise from odd against even projections")
 
 
-@step(version=3, cut=Cut(working_bytes=24, fixed_bytes=250))
+@step(version=4, cut=Cut(working_bytes=15, fixed_bytes=250))
 def reconstruct(
     sinograms: Sinograms,
     centres: Own[Centres],
@@ -70,13 +70,17 @@ def reconstruct(
         data, angles, centre = stitch_full_turn(data, angles, centre)
     pad = (_stitched_reach if half else _reach)(data, centre, centres, params)
     lit = np.logical_not(sinograms["starved"].values.all(axis=(1, 2)))
-    volume = _of_lit_rows(
-        lambda part: reconstruct_padded(continued(part, centre, pad), angles, centre, params.filter, pad), data, lit
-    )
+    halves = _of_halves(data, params)
+    volume, difference = of_lit_rows(
+        lambda part: reconstruct_together(
+            continued(part, centre, pad), np.pad(halves, ((0, 0), (0, 0), (pad, pad))),
+            angles, centre, params.filter, pad,
+        ), data, lit,
+    )  # fmt: skip
     volume /= np.float32(pixel * CM_PER_UM)
     if half:
-        volume = embedded(volume, 2 * columns, radius)
-    noise = noise_map(data, angles, centre, params, volume.shape[2]) / (pixel * CM_PER_UM)
+        volume, difference = embedded(volume, 2 * columns, radius), embedded(difference, 2 * columns, data.shape[2])
+    noise = _noise(difference, share.shape) / (pixel * CM_PER_UM)
     changed = quietened(volume, noise, params)
     return (
         VOLUME.new(coords=_grid(volume.shape, first, pixel), attrs=attrs, mu=volume),
@@ -90,20 +94,20 @@ def reconstruct(
     )
 
 
-def _of_lit_rows(reconstruct_rows: Callable[[np.ndarray], np.ndarray], data: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """Slices of the rows that see something: behind slits a large detector is dark in most of them.
+def of_lit_rows(
+    reconstruct_rows: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], data: np.ndarray, lit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slices of the rows that see something, and what else comes of them: behind slits most of a detector is dark.
 
     They are kept in blocks of eight, so that a row keeps its neighbour, with whom it shares its rounding.
     """
     in_block = np.logical_or.reduceat(lit, np.arange(0, len(lit), BLOCK)).repeat(BLOCK)[: len(lit)]
-    if in_block.all():
-        volume = reconstruct_rows(data)
-    else:
-        volume = np.zeros((len(data), data.shape[2], data.shape[2]), np.float32)
-        if in_block.any():
-            volume[in_block] = reconstruct_rows(data[in_block])
+    volume, more = reconstruct_rows(data if in_block.all() else data[in_block])
+    if not in_block.all():
+        some, volume = volume, np.zeros((len(data), *volume.shape[1:]), np.float32)
+        volume[in_block] = some
     volume[~lit] = 0
-    return volume
+    return volume, more
 
 
 def _reach(data: np.ndarray, centre: float, centres: xr.Dataset, params: ReconstructParameters) -> int:
@@ -134,21 +138,18 @@ def pixel_of(product: xr.Dataset, configured: float | None) -> float:
     return float(size)
 
 
-def noise_map(
-    data: np.ndarray, angles: np.ndarray, centre: float, params: ReconstructParameters, size: int
-) -> np.ndarray:
-    """Noise (1/pixel) at quarter resolution, from one row of each block of four; NaN where it was not asked for.
-
-    ``size``: columns of the volume, which may be wider than the sinograms.
-    """
+def _of_halves(data: np.ndarray, params: ReconstructParameters) -> np.ndarray:
+    """One row of each block of four whose image is half the difference of even and odd projections; none unasked."""
+    if not params.noise_map or data.shape[1] < 4:
+        return data[:0]
     rows = data[np.minimum(np.arange(0, len(data), COARSE) + COARSE // 2, len(data) - 1)]
-    coarse = -(-size // COARSE)
-    if not params.noise_map or len(angles) < 4:
-        return np.full((len(rows), coarse, coarse), np.nan)
-    difference = reconstruct_sinograms(rows * alternating(len(angles))[:, None], angles, centre, params.filter)
-    if size > data.shape[2]:
-        difference = embedded(difference, size, data.shape[2])
-    return odd_even_noise(difference)
+    rows *= alternating(data.shape[1])[:, None]
+    return rows
+
+
+def _noise(difference: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Noise (1/pixel) of coarse voxels from the images of both halves' difference; NaN where there are none."""
+    return odd_even_noise(difference) if len(difference) else np.full(shape, np.nan)
 
 
 def _grid(shape: tuple[int, ...], first: int, pixel: float) -> dict[Hashable, Any]:

@@ -47,32 +47,39 @@ class RingsParameters(Parameters):
     wavelet_sigma: float = Field(default=1.0, description="width of the damped frequencies", gt=0)
 
 
-@step(version=2, stored=False, cut=Cut(working_bytes=24))
+@step(version=2, stored=False, cut=Cut(working_bytes=16))
 def rings(attenuation: Attenuation, params: RingsParameters) -> Sinograms:
     """Remove stripes row by row and lay the data out as sinograms (row, angle, column)."""
-    sinograms = np.ascontiguousarray(np.moveaxis(attenuation["attenuation"].values, 1, 0))
-    over_pieces(lambda row: _clean(sinograms[row], params), len(sinograms))
+    seen, dark = (np.moveaxis(attenuation[name].values, 1, 0) for name in ("attenuation", "starved"))
+    sinograms, starved = np.empty(seen.shape, np.float32), np.empty(dark.shape, np.bool_)
+
+    def work(row: int) -> None:
+        sinograms[row] = _clean(seen[row], params)
+        starved[row] = dark[row]
+
+    over_pieces(work, len(sinograms))
     sizes = {"pixel_size": attenuation["pixel_size"].values} if "pixel_size" in attenuation else {}
     return SINOGRAMS.new(
         coords=row_coordinate(attenuation),
         attrs=dict(attenuation.attrs),
         sinogram=sinograms,
-        starved=np.ascontiguousarray(np.moveaxis(attenuation["starved"].values, 1, 0)),
+        starved=starved,
         rotation_angle=attenuation["rotation_angle"].values,
         **sizes,
     )
 
 
-def _clean(sinogram: np.ndarray, params: RingsParameters) -> None:
+def _clean(sinogram: np.ndarray, params: RingsParameters) -> np.ndarray:
     # On a narrow detector the usual widths would span the sample itself and take its round parts for rings.
     columns = sinogram.shape[1]
     large, small = min(params.large_size, max(9, columns // 16)), min(params.small_size, max(5, columns // 40))
-    if params.method != "none" and min(sinogram.shape) > 3:
-        sinogram[:] = remove_stripes(
-            sinogram, params.method, params.snr, large, small,
-            params.drop_ratio, params.wavelet_level, params.wavelet_sigma,
-            _odd(min(params.offset_width, max(5, columns // 32))),
-        )  # fmt: skip
+    if params.method == "none" or min(sinogram.shape) <= 3:
+        return sinogram
+    return remove_stripes(
+        sinogram, params.method, params.snr, large, small,
+        params.drop_ratio, params.wavelet_level, params.wavelet_sigma,
+        _odd(min(params.offset_width, max(5, columns // 32))),
+    )  # fmt: skip
 
 
 def remove_stripes(

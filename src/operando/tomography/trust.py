@@ -17,27 +17,36 @@ def starved_share(starved: np.ndarray, angles: np.ndarray, centre: float) -> np.
     ``starved`` (row, angle, column), rows a multiple of four but for the last slab; returns float32
     (z_coarse, y_coarse, x_coarse) between 0 and 1. A ray beside the detector counts as starved.
     """
-    from operando.tomography._backproject_kernels import add_along_rays
+    from operando.tomography._trust_kernels import ROWS
 
     coarse, (cosines, sines), weights = _binned(starved, angles)
     columns = coarse.shape[2]
     middle = (columns - 1) / 2 + (centre - (starved.shape[2] - 1) / 2) / COARSE
     outside = _share_outside(columns, weights.tobytes(), cosines.tobytes(), sines.tobytes(), middle)
+    coarse *= (weights / weights.sum()).astype(np.float32)[:, None]
     shares = np.repeat(outside[None], len(coarse), axis=0)
-    pieces = [(row, a, b) for row in np.flatnonzero(coarse.any((1, 2))) for a, b in split(columns, 8)]
-
-    def work(piece: int) -> None:
-        row, first, last = pieces[piece]
-        add_along_rays(coarse[row], weights, cosines, sines, middle, shares[row], first, last)
-
-    over_pieces(work, len(pieces))
+    for first in range(0, len(coarse), ROWS):
+        shares[first : first + ROWS] += _crossed(coarse[first : first + ROWS], cosines, sines, middle)
     return shares
+
+
+def _crossed(projections: np.ndarray, cosines: np.ndarray, sines: np.ndarray, middle: float) -> np.ndarray:
+    """Sum of what each voxel's rays carry: up to four projections (row, angle, column) to images (row, y, x)."""
+    from operando.tomography._trust_kernels import ROWS, add_along_rays
+
+    rows, angles, columns = projections.shape
+    together = np.zeros((angles, columns, ROWS), np.float32)
+    together[..., :rows] = np.moveaxis(projections, 0, 2)
+    images = np.zeros((columns, columns, ROWS), np.float32)
+    pieces = split(columns, 16)
+    over_pieces(lambda piece: add_along_rays(together, cosines, sines, middle, images, *pieces[piece]), len(pieces))
+    return np.moveaxis(images, 2, 0)[:rows]
 
 
 @lru_cache(maxsize=2)
 def _share_outside(columns: int, weights: bytes, cosines: bytes, sines: bytes, middle: float) -> np.ndarray:
     """Share of each coarse voxel's rays that no column measured: it depends on the geometry only."""
-    from operando.tomography._backproject_kernels import share_outside
+    from operando.tomography._trust_kernels import share_outside
 
     image = np.empty((columns, columns), np.float32)
     pieces = split(columns, 16)
@@ -87,12 +96,18 @@ def odd_even_noise(difference: np.ndarray) -> np.ndarray:
     """
     from scipy import ndimage
 
-    size = difference.shape[1]
-    edges = np.arange(0, size, COARSE)
-    area = np.diff(edges, append=size)
-    square = np.add.reduceat(np.add.reduceat(np.square(difference), edges, axis=1, dtype=float), edges, axis=2)
-    square /= area[:, None] * area
-    smooth = ndimage.uniform_filter(square.astype(np.float64), (1, 3, 3), mode="nearest")
+    from operando.tomography._trust_kernels import mean_squares
+
+    size = -(-difference.shape[1] // COARSE)
+    square = np.empty((len(difference), size, size))
+    pieces = [(image, a, b) for image in range(len(difference)) for a, b in split(size, 4)]
+
+    def work(piece: int) -> None:
+        image, first, last = pieces[piece]
+        mean_squares(difference[image], COARSE, square[image], first, last)
+
+    over_pieces(work, len(pieces))
+    smooth = ndimage.uniform_filter(square, (1, 3, 3), mode="nearest")
     return np.sqrt(np.maximum(smooth, 0.0)).astype(np.float32)  # a running sum may end a rounding below zero
 
 
