@@ -21,7 +21,7 @@ def to_integers(values: np.ndarray, offset: float, scale: float, integers: np.nd
             low = value if value < low else low
             high = value if value > high else high
             integers[row, column] = np.uint16(np.rint((value - less) / width))
-    return (low, high) if finite else (np.float32(np.nan), np.float32(np.nan))
+    return (float(low), float(high)) if finite else (np.nan, np.nan)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -32,7 +32,7 @@ def reconstruct_sinograms(sinograms: np.ndarray, angles: np.ndarray, centre: flo
     Returns float32 (row, y, x) in 1/pixel; voxels outside the circle that the columns span are 0.
     Raises ``OperandoError`` where angles are missing or in degrees, or where the sinograms hold NaN.
     """
-    return reconstruct_padded(sinograms, angles, centre, filter, 0)[0]
+    return reconstruct_padded(sinograms, angles, centre, filter, 0)
 
 
 def reconstruct_padded(sinograms: np.ndarray, angles: np.ndarray, centre: float, filter: str, pad: int) -> np.ndarray:
