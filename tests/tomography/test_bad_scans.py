@@ -57,6 +57,9 @@ def test_rows_behind_the_slits_are_flagged_and_the_others_come_through(scan: xr.
     assert not found["starved"].values[:, 1:].any()
     assert "no beam" in found.attrs["warnings"][0]
     assert np.isfinite(linearise(found, None, LineariseParameters())["attenuation"].values).all()
+    volume, *_ = reconstruct_scan(scan.assign(counts=scan["counts"].copy(data=counts)))
+    assert not volume[0].any()
+    assert volume[1:].any(("y", "x")).all()
 
 
 def test_missing_angles_are_refused(scan: xr.Dataset) -> None:

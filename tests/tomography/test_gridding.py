@@ -8,6 +8,7 @@ from phantoms import disc, image, radius_map, shepp_logan, sinogram
 
 from operando.tomography import reconstruct_sinograms
 from operando.tomography.backproject import backproject
+from operando.tomography.gridding import reconstruct_together
 
 
 def half_turn(count: int) -> np.ndarray:
@@ -71,6 +72,15 @@ def test_any_number_of_rows_gives_each_row_its_own_slice(count: int) -> None:
     assert found.dtype == np.float32
     alone = np.stack([reconstruct_sinograms(row[None], angles, 31.5)[0] for row in data])
     np.testing.assert_allclose(found, alone, atol=2e-7)
+
+
+@pytest.mark.parametrize("count", [1, 8, 15, 16, 24, 31])
+def test_rows_that_fill_up_the_last_sixteen_change_no_bit_of_the_others(count: int) -> None:
+    random, angles = np.random.default_rng(count), half_turn(40)
+    data, more = (random.normal(0, 0.01, (rows, 40, 48)).astype(np.float32) for rows in (count, 6))
+    volume, images = reconstruct_together(data, more, angles, 23.5, "ramp", 0)
+    assert volume.tobytes() == reconstruct_sinograms(data, angles, 23.5).tobytes()
+    assert images.tobytes() == reconstruct_sinograms(more, angles, 23.5).tobytes()
 
 
 def test_repeated_runs_and_other_thread_counts_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:

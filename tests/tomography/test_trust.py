@@ -15,6 +15,7 @@ from operando.tomography.linearise import LineariseParameters, linearise
 from operando.tomography.normalise import NormaliseParameters, normalise
 from operando.tomography.reconstruct import ReconstructParameters, reconstruct
 from operando.tomography.rings import RingsParameters, rings
+from operando.tomography.trust import COARSE, starved_share
 
 PIXEL, COLUMNS, ANGLES = 14.0, 240, np.arange(240) * np.pi / 240
 PER_PIXEL = PIXEL * 1e-4
@@ -198,3 +199,21 @@ def test_field_narrower_than_the_sample_keeps_the_attenuation() -> None:
     for x, y, radius in ((30, 10, 14), (0, -60, 20), (-70, 40, 15)):
         spot = np.hypot(np.arange(COLUMNS) - 119.5 - x, np.arange(COLUMNS)[:, None] - 119.5 - y) < radius
         assert found[spot].mean() == pytest.approx(truth[spot].mean(), rel=0.02)
+
+
+def test_every_ray_counts_for_the_voxels_that_it_crosses_and_for_no_other() -> None:
+    """Against one ray after the other, in plain Python."""
+    random = np.random.default_rng(3)
+    angles, centre = np.linspace(0, np.pi, 12, endpoint=False), 9.0
+    starved = random.random((8, 12, 20)) < 0.2
+    starved[:4, 3] = False  # an angle without any
+    found = starved_share(starved, angles, centre)
+    middle = 2.0 + (centre - 9.5) / COARSE
+    for z, y, x in np.ndindex(2, 5, 5):
+        share = 0.0
+        for angle, theta in enumerate(angles):
+            column = int(np.floor(middle + (x - 2) * np.cos(theta) + (y - 2) * np.sin(theta) + 0.5))
+            inside = 0 <= column < 5
+            block = starved[4 * z : 4 * z + 4, angle, 4 * column : 4 * column + 4]
+            share += (block.mean() if inside else 1.0) / len(angles)
+        assert found[z, y, x] == pytest.approx(share, abs=1e-6)

@@ -1,6 +1,6 @@
 """From sinograms to the attenuation coefficient in 1/cm, with a map of how far it can be trusted."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -70,13 +70,11 @@ def reconstruct(
         data, angles, centre = stitch_full_turn(data, angles, centre)
     pad = (_stitched_reach if half else _reach)(data, centre, centres, params)
     lit = np.logical_not(sinograms["starved"].values.all(axis=(1, 2)))
-    halves = _of_halves(data, params)
-    volume, difference = of_lit_rows(
-        lambda part: reconstruct_together(
-            continued(part, centre, pad), np.pad(halves, ((0, 0), (0, 0), (pad, pad))),
-            angles, centre, params.filter, pad,
-        ), data, lit,
-    )  # fmt: skip
+    halves = _of_halves(data, pad, params)
+    volume, difference = reconstruct_together(
+        continued(lit_rows(data, lit), centre, pad), halves, angles, centre, params.filter, pad
+    )
+    volume = at_lit_rows(volume, lit)
     volume /= np.float32(pixel * CM_PER_UM)
     if half:
         volume, difference = embedded(volume, 2 * columns, radius), embedded(difference, 2 * columns, data.shape[2])
@@ -94,20 +92,28 @@ def reconstruct(
     )
 
 
-def of_lit_rows(
-    reconstruct_rows: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], data: np.ndarray, lit: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slices of the rows that see something, and what else comes of them: behind slits most of a detector is dark.
+def lit_rows(data: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """The rows that see something: behind slits most of a large detector is dark.
 
     They are kept in blocks of eight, so that a row keeps its neighbour, with whom it shares its rounding.
     """
-    in_block = np.logical_or.reduceat(lit, np.arange(0, len(lit), BLOCK)).repeat(BLOCK)[: len(lit)]
-    volume, more = reconstruct_rows(data if in_block.all() else data[in_block])
-    if not in_block.all():
-        some, volume = volume, np.zeros((len(data), *volume.shape[1:]), np.float32)
-        volume[in_block] = some
+    kept = _lit_blocks(lit)
+    return data if kept.all() else data[kept]
+
+
+def at_lit_rows(slices: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """Slices of ``lit_rows`` back in their places; 0 in rows that see nothing."""
+    kept = _lit_blocks(lit)
+    volume = slices
+    if not kept.all():
+        volume = np.zeros((len(lit), *slices.shape[1:]), np.float32)
+        volume[kept] = slices
     volume[~lit] = 0
-    return volume, more
+    return volume
+
+
+def _lit_blocks(lit: np.ndarray) -> np.ndarray:
+    return np.logical_or.reduceat(lit, np.arange(0, len(lit), BLOCK)).repeat(BLOCK)[: len(lit)]
 
 
 def _reach(data: np.ndarray, centre: float, centres: xr.Dataset, params: ReconstructParameters) -> int:
@@ -138,13 +144,19 @@ def pixel_of(product: xr.Dataset, configured: float | None) -> float:
     return float(size)
 
 
-def _of_halves(data: np.ndarray, params: ReconstructParameters) -> np.ndarray:
-    """One row of each block of four whose image is half the difference of even and odd projections; none unasked."""
+def _of_halves(data: np.ndarray, pad: int, params: ReconstructParameters) -> np.ndarray:
+    """Sinograms whose images are half the difference of even and odd projections; none where they are not asked for.
+
+    One row of each block of four, with ``pad`` empty columns on both sides.
+    """
     if not params.noise_map or data.shape[1] < 4:
-        return data[:0]
-    rows = data[np.minimum(np.arange(0, len(data), COARSE) + COARSE // 2, len(data) - 1)]
-    rows *= alternating(data.shape[1])[:, None]
-    return rows
+        return np.empty((0, data.shape[1], data.shape[2] + 2 * pad), np.float32)
+    rows = np.minimum(np.arange(0, len(data), COARSE) + COARSE // 2, len(data) - 1)
+    halves = np.zeros((len(rows), data.shape[1], data.shape[2] + 2 * pad), np.float32)
+    signs = alternating(data.shape[1])[:, None]
+    for place, row in enumerate(rows):
+        np.multiply(data[row], signs, out=halves[place, :, pad : pad + data.shape[2]])
+    return halves
 
 
 def _noise(difference: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -16,7 +16,7 @@ from operando.tomography.gridding import reconstruct_padded
 from operando.tomography.linearise import LineariseParameters, linearise
 from operando.tomography.normalise import NormaliseParameters, normalise
 from operando.tomography.padding import continued, steps_of
-from operando.tomography.reconstruct import CM_PER_UM
+from operando.tomography.reconstruct import CM_PER_UM, at_lit_rows, lit_rows
 from operando.tomography.rings import RingsParameters, rings
 
 SLAB = 16
@@ -73,7 +73,9 @@ def reconstruct_slabs(
     for start in range(first, last, SLAB):
         slab = sinograms_of(scan.isel(row=slice(start, min(start + SLAB, last))), glare)
         data, angles = slab["sinogram"].values, slab["rotation_angle"].values
-        volume = reconstruct_padded(continued(data, value, pad), angles, value, filter, pad)
+        lit = np.logical_not(slab["starved"].values.all(axis=(1, 2)))
+        some = reconstruct_padded(continued(lit_rows(data, lit), value, pad), angles, value, filter, pad)
+        volume = at_lit_rows(some, lit)
         volume /= np.float32(scale)
         yield _array(volume, start, step, {**attrs, "warnings": list(slab.attrs.get("warnings", []))})
 
