@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from operando.model.reading import ReadOptions
 from operando.model.step import Cut
-from operando.pipeline import memory, settings
+from operando.pipeline import executor, memory, settings
 from operando.pipeline.events import Options
 from operando.pipeline.index import Index
 from operando.pipeline.raw import RawFiles, RawFrame
@@ -81,3 +81,11 @@ def test_a_scan_more_costs_the_coordinator_little_memory(tiny_raw: Path, tmp_pat
     taken(1)
     few, many = taken(10), taken(110)
     assert (many - few) / 100 < MOST_BYTES_A_SCAN
+
+
+def test_a_worker_keeps_no_record_of_what_it_did() -> None:
+    """Dask's profiler holds on to stacks: half a megabyte a second, for as long as the run takes."""
+    with executor.open_executor(1, None, 60.0) as workers:
+        (kept,) = workers.client.run(lambda dask_worker: sorted(dask_worker.periodic_callbacks)).values()  # type: ignore[attr-defined]
+    assert "heartbeat" in kept
+    assert not [name for name in kept if "profile" in name]

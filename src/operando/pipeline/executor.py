@@ -96,7 +96,8 @@ def _local(count: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     _share_threads(count)
-    dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    # Dask's profiler would keep what it saw, half a megabyte a second in each worker.
+    dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.worker.profile.enabled": False})
     with (
         LocalCluster(
             n_workers=count,
