@@ -28,7 +28,7 @@ class CausesParameters(Parameters):
     candidates: bool = Field(True, description="also test known phases of the same host that are not named")
 
 
-@step(version=4)
+@step(version=5)
 def causes(
     spectra: Series[Corrected],
     lattices: Series[Lattice],
@@ -98,7 +98,8 @@ def _between(
     comparison, unnamed = with_newcomers(before, after, calibration, materials, params, candidates)
     if not comparison.before:
         return []
-    evidence = weigh(comparison, (*appeared(comparison), *unnamed), new_lines(comparison), pressed_mpa)
+    new = tuple(dict.fromkeys((*appeared(comparison), *unnamed)))
+    evidence = weigh(comparison, new, new_lines(comparison), pressed_mpa)
     verdicts = [judge(evidence, phase) for phase in range(len(materials))]
     return [one for one in verdicts if one is not None]
 
