@@ -268,6 +268,11 @@ def measure(count: int, seed: int) -> tuple[list[Result], int]:
         return results, len(range_.results)
 
 
+def _cores() -> str:
+    count = len(os.sched_getaffinity(0))
+    return f"{count} cores" if count > 1 else "one core"
+
+
 def table(results: list[Result], whole: int) -> str:
     """The section of docs/reliability.md."""
     cpu = sorted(r.whole_cpu_s for r in results)
@@ -275,7 +280,7 @@ def table(results: list[Result], whole: int) -> str:
         "## Killed runs",
         "",
         f"{len(results)} runs of two small scans with spectra and cycler record ({whole} results) were killed with "
-        f"SIGKILL and resumed, by `make fire` on {platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python "
+        f"SIGKILL and resumed, by `make fire` on {platform.machine()}, {_cores()}, Python "
         f"{platform.python_version()}. The rest: resumed runs that computed exactly the results that were not "
         "finished. Shorter: of the runs that had finished a result, those that took less processor time, resumed, than "
         "the mean of the undisturbed runs right before and after; no time is start-up. An undisturbed run takes "
