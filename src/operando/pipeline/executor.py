@@ -12,6 +12,8 @@ from operando.model.errors import ConfigurationError
 from operando.pipeline.cluster import ClusterLostError, OnDask
 
 CONNECT_S = 30
+FORGETFUL = {"distributed.worker.profile.enabled": False, "distributed.admin.low-level-log-length": 10}
+"""Dask would keep what its profiler saw, half a megabyte a second in each worker, and the last thousand tasks."""
 Work = Callable[[Any], Any]
 
 
@@ -96,8 +98,7 @@ def _local(count: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     _share_threads(count)
-    # Dask's profiler would keep what it saw, half a megabyte a second in each worker.
-    dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.worker.profile.enabled": False})
+    dask.config.set({"distributed.scheduler.allowed-failures": 0, **FORGETFUL})
     with (
         LocalCluster(
             n_workers=count,
