@@ -350,10 +350,9 @@ def _write_planes(folder: Path, source: _Source) -> None:
 
 def _one_ahead(read: Callable[[int, int], np.ndarray], height: int, rows: int) -> Iterator[tuple[int, np.ndarray]]:
     """Blocks of ``rows`` with where they start; the next one is read while one is worked on."""
-    starts = range(0, height, rows)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(read, 0, min(rows, height))
-        for start in starts:
+        for start in range(0, height, rows):
             block = waiting.result()
             if start + rows < height:
                 waiting = pool.submit(read, start + rows, min(start + 2 * rows, height))
