@@ -287,11 +287,11 @@ def solve_linear(problem: Problem, state: State, held: Sequence[slice] = (), ste
     current = at(theta)
     prior = _prior(problem, split(problem, np.r_[theta, state.shapes])).first(problem.linear)
     objective = current[0] + prior.penalty(theta)
-    for _ in range(steps):
+    for left in reversed(range(steps)):
         step, promised = bounded_step(*prior.add(current, theta), theta, lowest, free, 1e-6)
         for shorter in (1.0, 0.3):
             trial = np.maximum(theta + shorter * step, lowest)
-            candidate = at(trial)
+            candidate = at(trial, informed=left > 0)
             gained = objective - candidate[0] - prior.penalty(trial)
             if gained >= 0.0:
                 break

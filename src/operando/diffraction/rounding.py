@@ -29,9 +29,9 @@ def rounded(quantity: Quantity) -> Quantity:
 
 def without_last_bits(product: xr.Dataset) -> xr.Dataset:
     """The product with every floating-point variable rounded, so that it is the same on any worker."""
-    rounded = {
-        name: (variable.dims, significant(variable.values), variable.attrs)
-        for name, variable in product.data_vars.items()
-        if variable.dtype.kind == "f"
-    }
-    return product.assign(rounded)
+    return product.copy(
+        data={
+            name: significant(variable.values) if variable.dtype.kind == "f" else variable.values
+            for name, variable in product.data_vars.items()
+        }
+    )

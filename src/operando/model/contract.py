@@ -88,7 +88,7 @@ class Contract:
                 if not variable.optional:
                     raise ContractError(f"{self.name}: the variable {name!r} is missing.")
                 continue
-            _check_variable(self.name, name, variable, dataset[name])
+            _check_variable(self.name, name, variable, dataset.variables[name])
         return dataset
 
     def _variable(self, name: str, variables: dict[str, Variable], array: Any) -> xr.Variable:
@@ -125,7 +125,7 @@ def _coordinates(coords: Mapping[Any, Any]) -> dict[Hashable, xr.Variable]:
     return built
 
 
-def _check_variable(product: str, name: str, variable: Variable, found: xr.DataArray) -> None:
+def _check_variable(product: str, name: str, variable: Variable, found: xr.Variable) -> None:
     if tuple(found.dims) != variable.dims:
         raise ContractError(
             f"{product}: {name!r} has dimensions {tuple(found.dims)}, the contract says {variable.dims}."
