@@ -43,7 +43,7 @@ def staged(seed, lag_scans, noise=0.02):
 
 def surfaces(cavities):
     """Interfaces with these volumes of cavities."""
-    empty = filled(INTERFACE, contact_loss=0.0)
+    empty = filled(INTERFACE, contact_loss=0.0, contact_loss_seen=0.0)
     return [
         empty.assign(cavity_volume=empty["cavity_volume"].copy(data=volume)).assign_attrs(frame=k)
         for k, volume in enumerate(cavities)
@@ -148,7 +148,7 @@ def test_an_event_carries_its_charge_and_step():
 
 def bounded(loss_high):
     """Interfaces in which no gap is seen, and what may hide is bounded; NaN where nothing is told."""
-    empty = filled(INTERFACE, cavity_volume=0.0, contact_loss=0.0, contact_loss_low=0.0)
+    empty = filled(INTERFACE, cavity_volume=0.0, contact_loss=0.0, contact_loss_low=0.0, contact_loss_seen=0.0)
     return [
         empty.assign(contact_loss_high=empty["contact_loss_high"].copy(data=high)).assign_attrs(frame=k)
         for k, high in enumerate(loss_high)
@@ -208,3 +208,20 @@ def test_a_long_series_is_left_to_its_own_scatter():
     t = np.arange(20) * EVERY
     values = np.where(t > 10 * EVERY, 5.0, 0.0)
     assert parted_onset(t, values, values + 1) is None
+
+
+def test_what_may_hide_in_every_scan_alike_does_not_hide_an_onset():
+    t = np.array([0.0, 3.0, 4.0, 6.0]) * EVERY
+    flat = filled(INTERFACE, contact_loss_high=0.7, contact_loss_low=0.0, contact_loss=0.0, cavity_volume=0.0)
+    seen = zip((0.0, 0.0, 0.6, 0.35), (0.0, 0.0, 0.5, 0.25), (0.0, 0.0, 0.7, 0.45), strict=True)
+    interfaces = [
+        flat.assign({
+            f"contact_loss_seen{end}": flat["contact_loss"].copy(data=value)
+            for end, value in zip(("", "_low", "_high"), three, strict=True)
+        }).assign_attrs(frame=k)
+        for k, three in enumerate(seen)
+    ]
+    found = events(scan_timeline=scan_timeline(None, None, exposures(t, 90.0)), interfaces=interfaces)
+    assert "contact_loss_onset" in found["kind"].values
+    onset = found["low"].values[0], found["high"].values[0]
+    assert at(t[1:2])[0] <= onset[0] <= onset[1] <= at(t[2:3] + 90)[0]

@@ -31,7 +31,7 @@ def levels():
 def gap_of(thickness, grey, counted=0.0, half=0.0):
     """What ``interface`` says of it, as far as ``MissedVoid`` asks."""
     named = {"cavity_volume": thickness, "cavity_counted": counted, "cavity_grey": grey}
-    others = ("contact_area", "contact_loss", "roughness")
+    others = ("contact_area", "contact_loss", "contact_loss_seen", "roughness")
     values = {f"{name}{end}": 0.0 for name in others for end in ("", "_low", "_high")}
     return INTERFACE.new(
         coords={"y_map": ("y_map", np.zeros(1), "um"), "x_map": ("x_map", np.zeros(1), "um")},

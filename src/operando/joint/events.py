@@ -36,7 +36,7 @@ class Found:
     when: Posterior
 
 
-@step(version=3)
+@step(version=4)
 def events(
     scan_timeline: ScanTimeline | None = None,
     interfaces: Series[Interface] | None = None,
@@ -50,10 +50,11 @@ def events(
 
     An onset is a change point of the series with unknown shape (Bayesian, scatter from the series itself; half of
     the prior probability lies on the beginnings of the protocol's steps, for that is when things begin); with fewer
-    than three scans before, the intervals of cavity and contact loss tell it, if they part. The charge
-    is the record's at that instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for every two
-    events with which probability the first came before the second. A warning says where cavities could not have been
-    seen: that none were found does then not mean that there are none.
+    than three scans before, the intervals of cavity and contact loss tell it, if they part. Gaps too thin to be seen
+    may hide in every scan alike: an onset is that of gaps that can be seen. The charge is the record's at that
+    instant, NaN outside the record. ``attrs["order"]`` is a JSON list that says for every two events with which
+    probability the first came before the second. A warning says where cavities could not have been seen: that none
+    were found does then not mean that there are none.
     """
     origin = _origin(scan_timeline, spectrum_timeline, curve)
     if origin is None:
@@ -90,7 +91,7 @@ def middles(timeline: xr.Dataset, dim: str, origin: Origin) -> dict[int, tuple[f
 
 _INTERFACE = (
     ("cavity_volume", "void_onset", "Cavities between anode and electrolyte begin to grow"),
-    ("contact_loss", "contact_loss_onset", "The anode begins to lose contact with the electrolyte"),
+    ("contact_loss_seen", "contact_loss_onset", "The anode begins to lose contact with the electrolyte"),
 )
 
 

@@ -91,13 +91,14 @@ def _density(x: Any) -> Any:
 
 @compiled
 def _normal_equations(
-    profile: Any, lowest: Any, stop: Any, levels: Any, width: Any, shift: Any, gap: Any, sums: Any
+    profile: Any, lowest: Any, stop: Any, levels: Any, widths: Any, shift: Any, gap: Any, sums: Any
 ) -> Any:
     """Sums of the least squares for shift and gap: a11, a12, a22, b1, b2; returns the squared misfit per sample.
 
-    ``levels`` = void, electrolyte, anode.
+    ``levels`` = void, electrolyte, anode; ``widths`` of the near edge and of the far one.
     """
     void, electrolyte, anode = levels[0], levels[1], levels[2]
+    width, far_width = widths
     sums[:] = 0.0
     misfit, count = 0.0, 0
     for n in range(stop):
@@ -105,9 +106,9 @@ def _normal_equations(
         if np.isnan(value):
             continue
         near = (lowest + n - shift) / width
-        far = (lowest + n - shift - gap) / width
+        far = (lowest + n - shift - gap) / far_width
         model = void + (anode - void) * (1.0 - _below(near)) + (electrolyte - void) * _below(far)
-        at_far = -(electrolyte - void) * _density(far) / width
+        at_far = -(electrolyte - void) * _density(far) / far_width
         by_shift = (anode - void) * _density(near) / width + at_far
         rest = value - model
         misfit += rest * rest
@@ -121,7 +122,7 @@ def _normal_equations(
 
 
 @compiled
-def _improve(profile: Any, lowest: Any, stop: Any, levels: Any, width: Any, start: Any, rounds: Any, sums: Any) -> Any:
+def _improve(profile: Any, lowest: Any, stop: Any, levels: Any, widths: Any, start: Any, rounds: Any, sums: Any) -> Any:
     """Gauss-Newton from a gap, keeping the best: shift, gap and misfit.
 
     Steps are limited but not damped: no gap at all is a saddle, where damped steps would stop.
@@ -129,7 +130,7 @@ def _improve(profile: Any, lowest: Any, stop: Any, levels: Any, width: Any, star
     shift, gap = 0.0, start
     best_shift, best_gap, best = 0.0, start, 1e300
     for _ in range(rounds):
-        misfit = _normal_equations(profile, lowest, stop, levels, width, shift, gap, sums)
+        misfit = _normal_equations(profile, lowest, stop, levels, widths, shift, gap, sums)
         if misfit < best:
             best, best_shift, best_gap = misfit, shift, gap
         a11, a12, a22 = sums[0] + 1e-9, sums[1], 1.001 * sums[2] + 1e-9
@@ -146,57 +147,55 @@ def _improve(profile: Any, lowest: Any, stop: Any, levels: Any, width: Any, star
 
 
 @compiled
-def fit_columns(profiles: Any, lowest: Any, levels: Any, width: Any, every: Any, out: Any) -> Any:
-    """Fit anode | void | electrolyte to every ``every``-th column: ``out`` = shift, gap, misfit (3, y, x).
+def fit_columns(profiles: Any, lowest: Any, levels: Any, widths: Any, out: Any) -> Any:
+    """Fit anode | void | electrolyte to every column: ``out`` = shift, gap, misfit (3, y, x).
 
-    ``profiles`` (step, y, x); ``levels`` = void, electrolyte, anode (3, y, x) and ``width`` (y, x, voxels) are maps.
+    ``profiles`` (step, y, x); ``levels`` = void, electrolyte, anode (3, y, x) and ``widths`` of the near edge and of
+    the far one (2, y, x, voxels) are maps.
     NaN where a column has no surface. The gap may come out negative, so that noise averages to nothing where
     there is none.
     """
     steps, ny, nx = profiles.shape
     sums, own, profile = np.zeros(5), np.zeros(3), np.zeros(steps)
     out[:] = np.nan
-    for j in range(0, ny, every):
-        for k in range(0, nx, every):
+    for j in range(ny):
+        for k in range(nx):
             own[:] = levels[:, j, k]
-            if np.isnan(profiles[-lowest, j, k] + own.sum() + width[j, k]):
+            width = (widths[0, j, k], widths[1, j, k])
+            if np.isnan(profiles[-lowest, j, k] + own.sum() + widths[:, j, k].sum()):
                 continue
             profile[:] = profiles[:, j, k]
             start, lowest_misfit = 0.0, 1e300
             for candidate in STARTS:
                 if candidate > steps + lowest - 4.0:
                     break
-                misfit = _normal_equations(profile, lowest, steps, own, width[j, k], 0.0, candidate, sums)
+                misfit = _normal_equations(profile, lowest, steps, own, width, 0.0, candidate, sums)
                 misfit -= sums[3] * sums[3] / (sums[0] + 1e-9) / steps  # with the best shift, in first order
                 if misfit < lowest_misfit:
                     start, lowest_misfit = candidate, misfit
             stop = min(steps, math.ceil(max(start, 0.0) * 1.25 + 7.0) - lowest)
-            shift, gap, misfit = _improve(profile, lowest, stop, own, width[j, k], start, 15, sums)
+            shift, gap, misfit = _improve(profile, lowest, stop, own, width, start, 15, sums)
             out[0, j, k], out[1, j, k], out[2, j, k] = shift, gap, misfit
 
 
 @compiled
-def edge_misfit(profiles: Any, lowest: Any, stop: Any, levels: Any, width: Any, every: Any) -> Any:
-    """Squared misfit of a single edge, anode | electrolyte or anode | void, to the first ``stop`` steps (column,).
+def edge_misfit(profiles: Any, lowest: Any, stop: Any, levels: Any, widths: Any, gaps: Any, out: Any) -> Any:
+    """Squared misfit of every column's first ``stop`` steps with its gap known (``out``: y, x); the shift is fitted.
 
-    The better of the two is taken; the shift is fitted. NaN where a column has no surface.
+    ``gaps`` (y, x) in voxels, ``levels`` and ``widths`` as in ``fit_columns``. NaN where a column has no surface.
     """
     steps, ny, nx = profiles.shape
-    result = np.full(((ny + every - 1) // every) * ((nx + every - 1) // every), np.nan)
-    sums, own, profile, number = np.zeros(5), np.zeros(3), np.zeros(steps), 0
-    for j in range(0, ny, every):
-        for k in range(0, nx, every):
-            number += 1
+    sums, own, profile = np.zeros(5), np.zeros(3), np.zeros(steps)
+    out[:] = np.nan
+    for j in range(ny):
+        for k in range(nx):
             own[:] = levels[:, j, k]
-            if np.isnan(profiles[-lowest, j, k] + own.sum() + width[j, k]):
+            width = (widths[0, j, k], widths[1, j, k])
+            if np.isnan(profiles[-lowest, j, k] + own.sum() + widths[:, j, k].sum() + gaps[j, k]):
                 continue
             profile[:] = profiles[:, j, k]
-            best = 1e300
-            for gap in (0.0, 1e3):
-                shift = 0.0
-                for _ in range(6):
-                    misfit = _normal_equations(profile, lowest, stop, own, width[j, k], shift, gap, sums)
-                    best = min(best, misfit)
-                    shift = min(max(shift + min(max(sums[3] / (sums[0] + 1e-9), -0.5), 0.5), -2.0), 2.0)
-            result[number - 1] = best
-    return result
+            best, shift = 1e300, 0.0
+            for _ in range(6):
+                best = min(best, _normal_equations(profile, lowest, stop, own, width, shift, gaps[j, k], sums))
+                shift = min(max(shift + min(max(sums[3] / (sums[0] + 1e-9), -0.5), 0.5), -2.0), 2.0)
+            out[j, k] = best

@@ -13,7 +13,7 @@ from operando.morphology.placement import Placement
 LOWEST = -4
 """Columns begin so many voxels inside the anode."""
 
-_IN_PLANE = 1.2
+IN_PLANE = 1.2
 """Voxels by which neighbouring columns are averaged, once they are aligned to the surface."""
 
 
@@ -121,7 +121,7 @@ def _averaged(raw: np.ndarray) -> np.ndarray:
     result = np.empty_like(raw)
     for step, plane in enumerate(raw):
         known = np.isfinite(plane)
-        weight = ndimage.gaussian_filter(known.astype(np.float32), _IN_PLANE, truncate=3.0)
-        total = ndimage.gaussian_filter(np.where(known, plane, np.float32(0)), _IN_PLANE, truncate=3.0)
+        weight = ndimage.gaussian_filter(known.astype(np.float32), IN_PLANE, truncate=3.0)
+        total = ndimage.gaussian_filter(np.where(known, plane, np.float32(0)), IN_PLANE, truncate=3.0)
         result[step] = np.where(known, total / np.maximum(weight, np.float32(1e-6)), np.float32(np.nan))
     return result

@@ -6,8 +6,9 @@ the void, and fills gaps of several voxels. Here the whole profile of each colum
     grey(u) = void + (anode - void) F((s - u) / w) + (electrolyte - void) F((u - s - gap) / w)
 
 with F the normal distribution, u the distance from the surface as first seen, s its correction and w the width of
-the point spread as the anode's side of the edge shows it, where no gap is felt. A gap thinner than the point spread
-only narrows the edge, so that it is not told from contact; see ``rim`` for what becomes of it.
+the point spread as the anode's side of the edge shows it, where no gap is felt; where surfaces are steep, or not
+parallel, each edge has its own. A gap thinner than the point spread only narrows the edge, so that it is not told
+from contact; see ``rim`` for what becomes of it.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import numpy as np
 
 from operando.model.products.morphology import Labels, Levels
 from operando.model.products.tomography import Volume
-from operando.morphology.columns import LOWEST, Columns, columns
+from operando.morphology.columns import IN_PLANE, LOWEST, Columns, columns
 from operando.morphology.placement import Placement
 from operando.morphology.roles import Roles
 from operando.morphology.triangles import smooth_height
@@ -27,6 +28,9 @@ _WIDTH_STD = 0.02
 
 _TOO_WIDE = 0.015
 """By how much aligning and averaging columns widens the anode's side of the edge (simulated scans), voxels."""
+
+_FACTORS, _NEARBY = np.arange(0.85, 1.3, 0.05), 4.0
+"""What the anode's edge may be narrower or wider by in places, and over how many columns that is looked for."""
 
 _LIFTS = np.arange(0.0, 0.65, 0.1)
 """Shares of the way from the void's to the electrolyte's grey value that hardening may lift a void (seen: 0.4)."""
@@ -114,42 +118,89 @@ def place_spacing(volume: Volume) -> float:
 
 def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electrolyte: float) -> GapFit:
     anode = found.level(np.broadcast_to(found.steps <= -3, found.raw.shape), 1.5)
-    slope_y, slope_x = np.gradient(smooth_height(height, 1.5), stride)
-    tilt = np.nan_to_num(np.sqrt(1 + np.minimum(slope_y**2 + slope_x**2, 8.0)), nan=1.0)
     levels = np.stack([np.full_like(anode, void), np.full_like(anode, electrolyte), anode])
+    tilt = _tilt(height, stride)
     width = edge_width(found, levels, tilt)
-    gap, misfit = _gaps(found, levels, width * tilt)
-    spread, lifted = 0.0, fitted_void(found, gap, levels, width * tilt)
+    widths = np.stack([width * tilt, width * tilt])
+    gap, misfit = _gaps(found, levels, widths)
+    spread, lifted = 0.0, fitted_void(found, gap, levels, widths)
     for _ in range(2):
         believed = np.where(misfit < _TOO_BAD * _typical(misfit), gap, np.nan)
         levels[0], spread = void_level(found, believed, lifted, void, electrolyte)
-        gap, misfit = _gaps(found, levels, width * tilt)
-    narrow, wide = (_gaps(found, levels, (width + by) * tilt)[0] for by in (-_WIDTH_STD, _WIDTH_STD))
-    darker = levels.copy()
-    darker[0] -= spread
+        levels[1] = electrolyte_level(found, gap, electrolyte)
+        widths = np.stack([widths[0] * local_factor(found, levels, widths, gap), far_width(width, height, gap, stride)])
+        gap, misfit = _gaps(found, levels, widths)
+    darker = levels - spread * np.array([1.0, 0.0, 0.0])[:, None, None]
+    narrow, wide = (_gaps(found, levels, (1 + by / width) * widths)[0] for by in (-_WIDTH_STD, _WIDTH_STD))
+    dark = _gaps(found, darker, widths)[0]
+    gap, narrow, wide, dark = (sharpened(one) for one in (gap, narrow, wide, dark))
     typical = float(np.sqrt(_typical(misfit)))
-    dark = _gaps(found, darker, width * tilt)[0]
     return GapFit(gap, narrow, wide, dark, levels[0], width, typical / (electrolyte - void))
+
+
+def _tilt(height: np.ndarray, stride: int) -> np.ndarray:
+    """How much longer than straight across it a column's way through a surface is, from the surface's slope."""
+    slope_y, slope_x = np.gradient(smooth_height(height, 1.5), stride)
+    return np.asarray(np.nan_to_num(np.sqrt(1 + np.minimum(slope_y**2 + slope_x**2, 8.0)), nan=1.0))
+
+
+def far_width(width: float, height: np.ndarray, gap: np.ndarray, stride: int) -> np.ndarray:
+    """Width (y, x) of the electrolyte's edge, voxels.
+
+    Columns are averaged once they are aligned to the anode, so that the electrolyte's edge is also as wide as the gap
+    differs between those that are averaged.
+    """
+    thick = smooth_height(np.maximum(gap, 0.0), 1.5)
+    slope_y, slope_x = np.gradient(np.nan_to_num(thick))
+    return np.asarray(np.hypot(width * _tilt(height + thick, stride), IN_PLANE * np.hypot(slope_y, slope_x)))
+
+
+def local_factor(found: Columns, levels: np.ndarray, widths: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """By how much the anode's edge is wider about each column (y, x) than ``widths`` (2, y, x) say, given the gap.
+
+    On flanks and beside ridges columns don't align as well as on flat parts. The side of the edge within the anode
+    tells, where the gap is hardly felt.
+    """
+    from operando.morphology._gap_kernels import edge_misfit
+
+    misfits, out = [], np.empty(gap.shape)
+    for factor in _FACTORS:
+        tried = widths * np.array([factor, 1.0])[:, None, None]
+        edge_misfit(found.calm, LOWEST, 1 - LOWEST, levels, tried, np.maximum(gap, 0.0), out)
+        misfits.append(smooth_height(np.minimum(out, _TOO_BAD * _typical(out)), _NEARBY))
+    return np.where(np.isfinite(misfits[0]), _lowest(_FACTORS, np.stack(misfits)), 1.0)
+
+
+def electrolyte_level(found: Columns, gap: np.ndarray, electrolyte: float) -> np.ndarray:
+    """The electrolyte's grey value (y, x) just behind the gap of each column."""
+    begin = np.maximum(gap, 0.0) + 3.0
+    with np.errstate(invalid="ignore"):
+        return found.level((found.steps >= begin) & (found.steps <= begin + 5.0), 3.0, electrolyte)
+
+
+def sharpened(gap: np.ndarray) -> np.ndarray:
+    """The gap (y, x) with its thick parts as they were before neighbouring columns were averaged, to first order."""
+    return gap + np.clip(gap - _SHOWN, 0.0, 1.0) * (gap - smooth_height(gap, IN_PLANE))
 
 
 def _typical(misfit: np.ndarray) -> float:
     return float(np.nanmedian(misfit)) if np.isfinite(misfit).any() else float("inf")
 
 
-def _gaps(found: Columns, levels: np.ndarray, width: np.ndarray, every: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def _gaps(found: Columns, levels: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from operando.morphology._gap_kernels import fit_columns
 
-    out = np.empty((3, *width.shape))
-    fit_columns(found.calm, LOWEST, levels, width, every, out)
+    out = np.empty((3, *widths.shape[1:]))
+    fit_columns(found.calm, LOWEST, levels, widths, out)
     return out[1], out[2]
 
 
-def fitted_void(found: Columns, gap: np.ndarray, levels: np.ndarray, width: np.ndarray) -> float:
+def fitted_void(found: Columns, gap: np.ndarray, levels: np.ndarray, widths: np.ndarray) -> float:
     """The void's grey value away from thick gaps, which show it: that with which columns with a gap are fitted best.
 
     Hardening lifts it before the anode, where bubbles in the electrolyte don't tell it, and a gap fitted with a void
-    that is too dark comes out too thin. ``gap``, ``width`` (y, x) and ``levels`` (void, electrolyte, anode; y, x) as
-    fitted at first; where hardly any column shows a gap it is the void's there.
+    that is too dark comes out too thin. ``gap`` (y, x), ``widths`` (2, y, x) and ``levels`` (void, electrolyte, anode;
+    y, x) as fitted at first; where hardly any column shows a gap it is the void's there.
     """
     with np.errstate(invalid="ignore"):
         chosen = gap > _SHOWN
@@ -159,20 +210,21 @@ def fitted_void(found: Columns, gap: np.ndarray, levels: np.ndarray, width: np.n
         return void
     step = 1 + count // _MANY_COLUMNS
     few = Columns(*(values[:, chosen][:, None, ::step].copy() for values in (found.raw, found.calm)))
-    own, spread, misfits = levels[:, chosen][:, None, ::step].copy(), width[chosen][None, ::step], []
+    own, spread, misfits = levels[:, chosen][:, None, ::step].copy(), widths[:, chosen][:, None, ::step], []
     for lift in _LIFTS:
         own[0] = void + lift * (electrolyte - void)
         misfits.append(float(np.mean(_gaps(few, own, spread)[1])))
-    return void + _lowest(_LIFTS, misfits) * (electrolyte - void)
+    return void + float(_lowest(_LIFTS, np.array(misfits))) * (electrolyte - void)
 
 
-def _lowest(places: np.ndarray, values: list[float]) -> float:
-    """Where evenly spaced values are lowest, by a parabola; never beyond the places."""
-    best = int(np.clip(np.argmin(values), 1, len(places) - 2))
-    below, here, above = values[best - 1 : best + 2]
+def _lowest(places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Where evenly spaced values (place, …) are lowest, by a parabola; never beyond the places."""
+    best = np.clip(np.argmin(np.nan_to_num(values, nan=np.inf), axis=0), 1, len(places) - 2)
+    below, here, above = (np.take_along_axis(values, (best + by)[None], axis=0)[0] for by in (-1, 0, 1))
     curvature = below - 2 * here + above
-    offset = float(np.clip(0.5 * (below - above) / curvature, -1, 1)) if curvature > 0 else 0.0
-    return float(places[best] + offset * (places[1] - places[0]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        offset = np.where(curvature > 0, np.clip(0.5 * (below - above) / curvature, -1, 1), 0.0)
+    return np.asarray(places[best] + offset * (places[1] - places[0]))
 
 
 def void_level(
@@ -200,9 +252,12 @@ def edge_width(found: Columns, levels: np.ndarray, tilt: np.ndarray) -> float:
     from operando.morphology._gap_kernels import edge_misfit
 
     every = max(1, int(np.sqrt(tilt.size / 20_000)))
-    misfits = []
+    few, own, across = found.calm[:, ::every, ::every], levels[:, ::every, ::every], tilt[::every, ::every]
+    misfits, out = [], np.empty((2, *across.shape))
     for width in _WIDTHS:
-        found_here = edge_misfit(found.calm, LOWEST, 1 - LOWEST, levels, width * tilt, every)
-        known = found_here[np.isfinite(found_here)]
-        misfits.append(float(np.median(known)) if known.size else np.inf)
-    return _lowest(_WIDTHS, misfits) - _TOO_WIDE
+        for gap, kept in zip((0.0, 1e3), out, strict=True):
+            tried = np.stack([width * across, width * across])
+            edge_misfit(few, LOWEST, 1 - LOWEST, own, tried, np.full(across.shape, gap), kept)
+        known = out.min(axis=0)[np.isfinite(out[0])]
+        misfits.append(float(np.median(known)) if known.size else np.nan)
+    return float(_lowest(_WIDTHS, np.array(misfits))) - _TOO_WIDE

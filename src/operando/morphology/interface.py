@@ -55,7 +55,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=15)
+@step(version=16)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -152,12 +152,14 @@ def _pack(
         gap = np.where(gaps.told, gaps.best.gap * grid.spacing[0], np.nan)
         number = _numbered(gaps.best.everywhere & known)
         told = [np.where(gaps.told, one, np.nan) for one in (height, smooth)]
-        values |= _hidden_contact(_contact(gaps.best, gaps.others, told[0], told[1], pixel), gaps.unsure)
+        touching = _contact(gaps.best, gaps.others, told[0], told[1], pixel)
+        values |= {f"contact_loss_seen{end}": touching[f"contact_loss{end}"] for end in ("", "_low", "_high")}
+        values |= _hidden_contact(touching, gaps.unsure)
         values |= _cavity(gaps.best, gaps.others, grid, gaps.unsure * np.sum(gaps.told & ~gaps.best.everywhere))
         values["cavity_counted"] = counted_gap(labels, roles, surface, gaps.best) * grid.voxel_volume
         values["cavity_grey"] = _mean_grey(gaps)
     else:
-        values |= _unknown(("contact_area", "contact_loss", "cavity_volume"))
+        values |= _unknown(("contact_area", "contact_loss", "contact_loss_seen", "cavity_volume"))
         values |= {"cavity_counted": float("nan"), "cavity_grey": float("nan")}
     doubted = 0.0 if gaps.believed else void_on_anode(labels, grid, roles) * grid.voxel_volume
     return INTERFACE.new(
@@ -289,5 +291,5 @@ def _nothing(grid: Grid, sentence: str) -> Interface:
         cavity_counted=float("nan"),
         cavity_grey=float("nan"),
         void_doubted=0.0,
-        **_unknown(("contact_area", "contact_loss", "cavity_volume", "roughness")),
+        **_unknown(("contact_area", "contact_loss", "contact_loss_seen", "cavity_volume", "roughness")),
     )

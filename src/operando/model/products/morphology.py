@@ -122,6 +122,9 @@ INTERFACE = Contract(
         ),
         "contact_area": Variable((), "um2", "triangulated anode | electrolyte surface without void between", "bounds"),
         "contact_loss": Variable((), "1", "share of the surface with void before it", "bounds"),
+        "contact_loss_seen": Variable(
+            (), "1", "the same; its bounds leave out gaps too thin to be seen, which may hide everywhere", "bounds"
+        ),
         "cavity_volume": Variable((), "um3", "void between the anode's surface and the electrolyte", "bounds"),
         "cavity_counted": Variable((), "um3", "what the labels show of it", optional=True),
         "cavity_grey": Variable((), "1/cm", "mean attenuation of the void in it", optional=True),
