@@ -114,6 +114,13 @@ def test_the_ratios_interval_holds_the_ratio_and_widens_with_either_error(ratio,
     assert wider.high - wider.low > found.high - found.low
 
 
+def test_the_ratio_keeps_the_sides_of_an_uneven_interval():
+    seen = Quantity(1.0, 0.7, 1.1, "um3")
+    up, down = ratio_of(seen, from_std(1.0, 1e-6, "um3")), ratio_of(seen, from_std(-1.0, 1e-6, "um3"))
+    assert (up.low, up.high) == pytest.approx((0.7, 1.1), abs=1e-4)
+    assert (down.low, down.high) == pytest.approx((-1.1, -0.7), abs=1e-4)
+
+
 def test_fieller_covers_the_truth_in_95_percent():
     rng = np.random.default_rng(0)
     held = 0

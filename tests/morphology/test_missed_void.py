@@ -5,7 +5,7 @@ import pytest
 from scipy.special import erf
 
 from operando.model.products.morphology import INTERFACE, LEVELS
-from operando.morphology.missed_void import MissedVoid
+from operando.morphology.missed_void import MissedVoid, unseen_take
 
 PHASES = ("void", "electrolyte", "anode")
 VOID, ELECTROLYTE, ANODE = 0.0, 1.3, 17.0
@@ -75,3 +75,11 @@ def test_nothing_is_corrected_where_no_gap_is_measured():
     unknown = gap_of(np.nan, np.nan)
     for interface in (None, unknown):
         assert MissedVoid.of(interface, levels(), PHASES) == MissedVoid(0.0, 0.0, 0.0)
+
+
+def test_a_change_too_thin_to_show_its_void_may_be_too_large_by_what_that_takes():
+    share = (ELECTROLYTE - VOID) / (ANODE - ELECTROLYTE)
+    assert unseen_take(1e6, 10.0, np.nan, levels(), PHASES, 20.0) == pytest.approx(1e6 * share)
+    assert unseen_take(-1e6, -10.0, 4e5, levels(), PHASES, 20.0) == pytest.approx(6e5 * share), "some of it is seen"
+    assert unseen_take(1e6, 10.0, -2e6, levels(), PHASES, 20.0) == 0.0
+    assert unseen_take(1e6, 100.0, np.nan, levels(), PHASES, 20.0) == 0.0, "a gap of five voxels would be seen"

@@ -37,7 +37,7 @@ def std_of(quantity: Quantity) -> float:
 
 
 def ratio_of(seen: Quantity, expected: Quantity) -> Quantity:
-    """Seen over expected with Fieller's interval (https://doi.org/10.1111/j.2517-6161.1954.tb00159.x).
+    """Seen over expected with Fieller's interval (https://doi.org/10.1111/j.2517-6161.1954.tb00159.x), side by side.
 
     NaN where the expected volume can't be told from zero (a rest), for then any ratio fits.
     """
@@ -49,9 +49,12 @@ def ratio_of(seen: Quantity, expected: Quantity) -> Quantity:
     if g >= 1:
         return nothing
     ratio = seen.value / expected.value
-    spread = math.sqrt(std_of(seen) ** 2 * (1 - g) + (ratio * std_of(expected)) ** 2)
-    half = NORMAL_95 * spread / abs(expected.value) / (1 - g)
-    return Quantity(ratio, ratio / (1 - g) - half, ratio / (1 - g) + half, "1")
+    sides = (seen.value - seen.low, seen.high - seen.value)[:: 1 if expected.value > 0 else -1]
+    below, above = (
+        math.sqrt(side**2 * (1 - g) + (ratio * NORMAL_95 * std_of(expected)) ** 2) / abs(expected.value) / (1 - g)
+        for side in sides
+    )
+    return Quantity(ratio, ratio / (1 - g) - below, ratio / (1 - g) + above, "1")
 
 
 def difference_of(a: Quantity, b: Quantity) -> Quantity:

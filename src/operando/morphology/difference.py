@@ -23,7 +23,7 @@ from operando.morphology.blocks import Grid, bin_array, grid_of, ranges, read_ro
 from operando.morphology.cross_check import advance_of, disagreement, uncommon
 from operando.morphology.edges import EdgeSums
 from operando.morphology.inside import Inside
-from operando.morphology.missed_void import MissedVoid
+from operando.morphology.missed_void import MissedVoid, unseen_take
 from operando.morphology.roles import Roles
 from operando.morphology.shares import known, phase_share
 from operando.morphology.surface import NAMES
@@ -40,7 +40,7 @@ class DifferenceParameters(Parameters):
 _DEFAULTS = DifferenceParameters()
 
 
-@step(version=5)
+@step(version=6)
 def difference(
     before: Before[Labels],
     after: After[Labels],
@@ -62,8 +62,9 @@ def difference(
     these lie alike in their voxels; how well each scan's own mean is known, and the floor of the threshold, moves
     each by itself), the motions (what they carry over the border of the compared field), the noise of the edge
     voxels, for means that a scan takes from the series its grey scale, and the gap that the labels do not show,
-    which takes from the anode and is given back (``MissedVoid``). Two scans at rest also show gain and
-    loss, from noise and misplacement: the lower bounds allow for that much.
+    which takes from the anode and is given back (``MissedVoid``). Where the surface moved by less than a gap must
+    measure to be seen, the bound nearer to zero also allows for all of it being void (``unseen_take``). Two scans at
+    rest also show gain and loss, from noise and misplacement: the lower bounds allow for that much.
 
     The net is cross-checked by the height maps: mean advance of the surface × area of the columns known in both. Where
     the two disagree by more than what is not common to both allows, a warning says so.
@@ -88,6 +89,10 @@ def difference(
     false = false_change(sums, levels, roles, placements)
     half, voxel = NORMAL_95 * std, grid.voxel_volume
     cavity = _cavity_change(before_interface, after_interface)
+    unseen = 0.0
+    if before_interface is not None and after_interface is not None:
+        unseen = unseen_take(net * voxel, advance, cavity[0], after_levels, phases, grid.spacing[0]) / voxel
+    less = half + unseen
     total = sum(variances.values())
     surface = advance_of(before_interface, after_interface, grid.spacing).plus(missed[1].anode - missed[0].anode)
     shared = float(np.sqrt(total - variances["noise"])) * voxel
@@ -97,13 +102,13 @@ def difference(
         coords={"cause": CAUSES, **_map_coordinates(grid, sums.factor)},
         attrs={"warnings": [*_warnings(sums), *([doubt] if doubt else [])]},
         net=net * voxel,
-        net_low=(net - half) * voxel,
-        net_high=(net + half) * voxel,
+        net_low=(net - (less if net > 0 else half)) * voxel,
+        net_high=(net + (half if net > 0 else less)) * voxel,
         gain=gain * voxel,
-        gain_low=min(max(gain - false - half, 0.0), gain) * voxel,
+        gain_low=min(max(gain - false - less, 0.0), gain) * voxel,
         gain_high=max(gain + half, 0.0) * voxel,
         loss=loss * voxel,
-        loss_low=min(max(loss - false - half, 0.0), loss) * voxel,
+        loss_low=min(max(loss - false - less, 0.0), loss) * voxel,
         loss_high=max(loss + half, 0.0) * voxel,
         cavity_change=cavity[0],
         cavity_change_low=cavity[1],

@@ -6,6 +6,7 @@ import numpy as np
 
 from operando.model.constants import NORMAL_95
 from operando.model.products.morphology import Interface, Levels
+from operando.morphology.rim import SEEN
 from operando.morphology.roles import Roles
 
 
@@ -41,3 +42,25 @@ class MissedVoid:
         lack = (electrolyte - void) * (volume - counted) - (grey - void) * volume
         std = (electrolyte - grey) * (volume - low) / NORMAL_95
         return cls(volume - counted, lack / (anode - electrolyte), std / (anode - electrolyte))
+
+
+def unseen_take(
+    net: float, advance: float, cavity_change: float, levels: Levels, phases: tuple[str, ...], voxel_um: float
+) -> float:
+    """How much of a net change of the anode may be void that opened or filled too thin to be seen, µm³.
+
+    What the anode leaves may stay void. Where its surface moved by less than a gap must measure to be seen, labels take
+    such void for electrolyte that is too dark and make the anode pay (e - v) / (a - e) of its volume: the change comes
+    out too large by that. ``net`` and what is seen of it as ``cavity_change`` (NaN: nothing) in µm³; ``advance`` of
+    the surface and ``voxel_um`` in µm.
+    """
+    roles = Roles.of(phases)
+    if roles.void is None or roles.electrolyte is None or not abs(advance) < SEEN * voxel_um:
+        return 0.0
+    void, electrolyte, anode = (
+        float(levels["mean"].values[label - 1]) for label in (roles.void, roles.electrolyte, roles.anode)
+    )
+    if not anode > electrolyte > void:
+        return 0.0
+    hidden = max(abs(net) - abs(float(np.nan_to_num(cavity_change))), 0.0)
+    return hidden * (electrolyte - void) / (anode - electrolyte)
