@@ -36,7 +36,7 @@ class Found:
     when: Posterior
 
 
-@step(version=4)
+@step(version=5)
 def events(
     scan_timeline: ScanTimeline | None = None,
     interfaces: Series[Interface] | None = None,
