@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 WIDTH_PX, HEIGHT_PX = 1920, 1080
 DPI = 240
 CURVE_FRAMES = 120
-BESIDE_THE_NAMES = (1.16, 0.0, 0.02, 1.0)
-"""Where the intensity's scale stands, in parts of the heat map."""
+NAME, LETTER = 0.04, 0.019
+"""Room for the names of lines beside the heat map, and for each letter of the longest, in parts of its width."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ def prepare(source: Source) -> Stage:
         figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, layout="constrained")
         stage = Stage(source, axis, moments, figure)
         _compose(stage)
-        # the layout must not depend on which frame is drawn first
+        # The layout must not depend on which frame is drawn first; names beside the axes need a second round.
         for move in stage.movers:
             move(moments[0])
-        figure.draw_without_rendering()
+        for _ in range(2):
+            figure.draw_without_rendering()
         figure.set_layout_engine("none")
     return stage
 
@@ -190,10 +191,12 @@ def _diffraction(stage: Stage) -> Drawer | None:
     if not _seen(stage, x):
         return None
 
+    beside = 1 + NAME + LETTER * max(len(line.label) for line in lines)
+
     def draw(axes: "Axes") -> None:
         mesh = heat_map(axes, x, found)
         line_names(axes, lines, 112)
-        intensity_bar(stage.figure, mesh, axes.inset_axes(BESIDE_THE_NAMES))
+        intensity_bar(stage.figure, mesh, axes.inset_axes((beside, 0.0, 0.02, 1.0)))
 
     return 1.4, draw
 
