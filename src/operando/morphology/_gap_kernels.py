@@ -147,8 +147,22 @@ def _improve(profile: Any, lowest: Any, stop: Any, levels: Any, widths: Any, sta
 
 
 @compiled
+def _beyond(profile: Any, lowest: Any, stop: Any, levels: Any, widths: Any, shift: Any, gap: Any) -> Any:
+    """Squared misfit per sample from the surface on, so that the anode's own noise has no part in it."""
+    total, count = 0.0, 0
+    for n in range(-lowest, stop):
+        if np.isnan(profile[n]):
+            continue
+        near, far = (lowest + n - shift) / widths[0], (lowest + n - shift - gap) / widths[1]
+        model = levels[0] + (levels[2] - levels[0]) * (1.0 - _below(near)) + (levels[1] - levels[0]) * _below(far)
+        total += (profile[n] - model) ** 2
+        count += 1
+    return total / max(count, 1)
+
+
+@compiled
 def fit_columns(profiles: Any, lowest: Any, levels: Any, widths: Any, out: Any) -> Any:
-    """Fit anode | void | electrolyte to every column: ``out`` = shift, gap, misfit (3, y, x).
+    """Fit anode | void | electrolyte to every column: ``out`` = shift, gap, misfit, misfit beyond (4, y, x).
 
     ``profiles`` (step, y, x); ``levels`` = void, electrolyte, anode (3, y, x) and ``widths`` of the near edge and of
     the far one (2, y, x, voxels) are maps.
@@ -176,6 +190,7 @@ def fit_columns(profiles: Any, lowest: Any, levels: Any, widths: Any, out: Any) 
             stop = min(steps, math.ceil(max(start, 0.0) * 1.25 + 7.0) - lowest)
             shift, gap, misfit = _improve(profile, lowest, stop, own, width, start, 15, sums)
             out[0, j, k], out[1, j, k], out[2, j, k] = shift, gap, misfit
+            out[3, j, k] = _beyond(profile, lowest, stop, own, width, shift, gap)
 
 
 @compiled

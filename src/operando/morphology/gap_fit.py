@@ -53,8 +53,8 @@ class GapFit:
     """Maps (y, x) in voxels: ``gap`` (may be negative where there is none), NaN where unknown.
 
     ``narrow`` and ``wide``: with the point spread a standard deviation narrower, wider; ``dark``: with
-    the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual over the
-    contrast of void and electrolyte.
+    the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual beyond
+    the surface over the contrast of void and electrolyte.
     """
 
     gap: np.ndarray
@@ -122,19 +122,19 @@ def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electroly
     tilt = _tilt(height, stride)
     width = edge_width(found, levels, tilt)
     widths = np.stack([width * tilt, width * tilt])
-    gap, misfit = _gaps(found, levels, widths)
+    gap, misfit, _ = _gaps(found, levels, widths)
     spread, lifted = 0.0, fitted_void(found, gap, levels, widths)
     for _ in range(2):
         believed = np.where(misfit < _TOO_BAD * _typical(misfit), gap, np.nan)
         levels[0], spread = void_level(found, believed, lifted, void, electrolyte)
         levels[1] = electrolyte_level(found, gap, electrolyte)
         widths = np.stack([widths[0] * local_factor(found, levels, widths, gap), far_width(width, height, gap, stride)])
-        gap, misfit = _gaps(found, levels, widths)
+        gap, misfit, beyond = _gaps(found, levels, widths)
     darker = levels - spread * np.array([1.0, 0.0, 0.0])[:, None, None]
     narrow, wide = (_gaps(found, levels, (1 + by / width) * widths)[0] for by in (-_WIDTH_STD, _WIDTH_STD))
     dark = _gaps(found, darker, widths)[0]
     gap, narrow, wide, dark = (sharpened(one) for one in (gap, narrow, wide, dark))
-    typical = float(np.sqrt(_typical(misfit)))
+    typical = float(np.sqrt(_typical(beyond)))
     return GapFit(gap, narrow, wide, dark, levels[0], width, typical / (electrolyte - void))
 
 
@@ -187,12 +187,13 @@ def _typical(misfit: np.ndarray) -> float:
     return float(np.nanmedian(misfit)) if np.isfinite(misfit).any() else float("inf")
 
 
-def _gaps(found: Columns, levels: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _gaps(found: Columns, levels: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gap, squared misfit and squared misfit from the surface on (y, x)."""
     from operando.morphology._gap_kernels import fit_columns
 
-    out = np.empty((3, *widths.shape[1:]))
+    out = np.empty((4, *widths.shape[1:]))
     fit_columns(found.calm, LOWEST, levels, widths, out)
-    return out[1], out[2]
+    return out[1], out[2], out[3]
 
 
 def fitted_void(found: Columns, gap: np.ndarray, levels: np.ndarray, widths: np.ndarray) -> float:

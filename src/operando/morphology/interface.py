@@ -46,16 +46,17 @@ class InterfaceParameters(Parameters):
         1.0, ge=0, le=10, description="the surface is smoothed by this before its area is taken"
     )
     largest_misfit: float = Field(
-        0.12,
+        0.08,
         gt=0,
-        description="with larger residuals (over the contrast of electrolyte and void) no gap is measured",
+        description="with larger residuals beyond the surface (over the contrast of electrolyte and void) no gap is "
+        "measured",
     )
 
 
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=16)
+@step(version=17)
 def interface(
     labels: Labels,
     volume: Volume,
