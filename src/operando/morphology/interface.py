@@ -56,7 +56,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=17)
+@step(version=18)
 def interface(
     labels: Labels,
     volume: Volume,
@@ -104,7 +104,7 @@ class _Gaps:
     told: np.ndarray
     """Columns (y, x) of which gap or contact can be told."""
     believed: bool = True
-    """Whether a void that the labels show on the anode can't be a streak."""
+    """Whether a void that the labels show on the anode can't be a streak: a gap is seen there too."""
     void: np.ndarray | float = float("nan")
     """Grey value of the void before the columns (y, x), where it is fitted."""
     unsure: float = 0.0
@@ -135,7 +135,7 @@ def _fitted(fit: GapFit, surface: HeightMap, params: InterfaceParameters) -> _Ga
     unsure = float(np.sqrt(np.nanmean(closed**2))) if closed.size else 0.0
     warnings = [strays + "gaps are only bounded"] * rough + [untold] * (hidden > MOST_UNTOLD)
     others = tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark))
-    return _Gaps(best, others, warnings, told, not rough, fit.void, unsure)
+    return _Gaps(best, others, warnings, told, bool(best.seen.any()), fit.void, unsure)
 
 
 def _pack(

@@ -32,9 +32,7 @@ class MissedVoid:
         volume, low, counted, grey = (
             float(interface[name]) for name in ("cavity_volume", "cavity_volume_low", "cavity_counted", "cavity_grey")
         )
-        void, electrolyte, anode = (
-            float(levels["mean"].values[label - 1]) for label in (roles.void, roles.electrolyte, roles.anode)
-        )
+        void, electrolyte, anode = _means(levels, roles)
         if not np.isfinite(volume - counted):
             return cls(0.0, 0.0, 0.0)
         if not (anode > electrolyte > void and np.isfinite(grey)):
@@ -42,6 +40,15 @@ class MissedVoid:
         lack = (electrolyte - void) * (volume - counted) - (grey - void) * volume
         std = (electrolyte - grey) * (volume - low) / NORMAL_95
         return cls(volume - counted, lack / (anode - electrolyte), std / (anode - electrolyte))
+
+
+def _means(levels: Levels, roles: Roles) -> tuple[float, float, float]:
+    """Grey values of void, electrolyte and anode; NaN for a phase that is not named."""
+    mean = levels["mean"].values
+    void, electrolyte = (
+        np.nan if label is None else float(mean[label - 1]) for label in (roles.void, roles.electrolyte)
+    )
+    return void, electrolyte, float(mean[roles.anode - 1])
 
 
 def unseen_take(
@@ -54,13 +61,8 @@ def unseen_take(
     out too large by that. ``net`` and what is seen of it as ``cavity_change`` (NaN: nothing) in µm³; ``advance`` of
     the surface and ``voxel_um`` in µm.
     """
-    roles = Roles.of(phases)
-    if roles.void is None or roles.electrolyte is None or not abs(advance) < SEEN * voxel_um:
-        return 0.0
-    void, electrolyte, anode = (
-        float(levels["mean"].values[label - 1]) for label in (roles.void, roles.electrolyte, roles.anode)
-    )
-    if not anode > electrolyte > void:
+    void, electrolyte, anode = _means(levels, Roles.of(phases))
+    if not (abs(advance) < SEEN * voxel_um and anode > electrolyte > void):
         return 0.0
     hidden = max(abs(net) - abs(float(np.nan_to_num(cavity_change))), 0.0)
     return hidden * (electrolyte - void) / (anode - electrolyte)
