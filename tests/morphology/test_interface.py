@@ -139,6 +139,23 @@ def test_a_void_on_the_anode_that_may_be_a_streak_is_no_lower_bound(seen: dict[s
     assert float(electrolyte["volume_high"] - electrolyte["volume"]) > 0.95 * float(void["volume"])
 
 
+def test_a_void_that_only_the_labels_show_on_the_anode_is_doubted_though_the_fit_is_good() -> None:
+    parts = _measure(with_change(CELL, gap=0.0))
+    label, share = (parts["labels"][name].values.copy() for name in ("label", "share"))
+    z, y, x = np.indices(label.shape)
+    middle = label.shape[1] // 2
+    top = int(np.flatnonzero(label[:, middle, middle] == 3).max())
+    streak = (abs(y - middle) < 4) & (abs(x - middle) < 4) & (z > top) & (z <= top + 3)
+    label[streak], share[streak] = 1, FULL
+    labels = parts["labels"].copy(data={**{n: v.values for n, v in parts["labels"].data_vars.items()},
+                                        "label": label, "share": share})  # fmt: skip
+    surface = interface(labels, parts["volume"], parts["bore"], parts["levels"], None, parts["labels"], PHASES)
+    assert float(surface["contact_loss"]) == 0.0
+    assert float(surface["void_doubted"]) > 0.5 * streak.sum() * VOXEL**3
+    void = phase_volumes(labels, parts["bore"], parts["levels"], interface=surface).sel(phase="void")
+    assert float(void["volume_low"]) < 0.02 * float(void["volume"])
+
+
 def test_a_bubble_does_not_touch_the_anode_and_a_cavity_does(monkeypatch: pytest.MonkeyPatch) -> None:
     label = np.full((30, 12, 12), 2, np.uint8)
     label[:10] = 3

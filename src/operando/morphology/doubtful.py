@@ -1,4 +1,4 @@
-"""Void that the labels show on the anode, where grey values beside it stray too much to believe in it.
+"""Void that the labels show on the anode, where the fit of the gap sees none or can't be believed.
 
 Between two dense parts a hardened beam leaves streaks as dark as a void. They end on the anode, as cavities do, so that
 neither their place nor their shape tells them from one; a bubble out in the electrolyte is none of this.
