@@ -77,6 +77,9 @@ class Tomography(Section):
     phases: tuple[str, ...] = Field(("void", "electrolyte", "anode"), description="dark to bright")
     track: tuple[Track, ...] = ()
     spectrum: Spectrum | None = None
+    blur_um: float | None = Field(
+        None, gt=0, description="standard deviation of the camera's blur (scintillator and optics), where it is known"
+    )
 
 
 class Gauge(Section):

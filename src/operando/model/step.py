@@ -8,7 +8,7 @@ value of the configuration. Over what a step maps follows from the ``frame`` of 
 import inspect
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, ParamSpec, TypeVar
 
@@ -56,14 +56,20 @@ class Setting:
 class Cut:
     """How a step may be cut along its products' ``slab`` dimension.
 
-    ``halo`` rows are added on both sides of the input. Memory counts in elements of a row: columns times columns,
-    or times frames where there are more of them. ``working_bytes`` is what the step needs for each element of each
-    row, all copies and the steps fused into it counted; ``fixed_bytes`` what it needs however few the rows.
+    ``halo`` rows are added on both sides of the input, or only where the argument ``halo_with`` is given. Memory
+    counts in elements of a row: columns times columns, or times frames where there are more of them.
+    ``working_bytes`` is what the step needs for each element of each row, all copies and the steps fused into it
+    counted; ``fixed_bytes`` what it needs however few the rows.
     """
 
     halo: int = 0
     working_bytes: float = 16.0
     fixed_bytes: float = 0.0
+    halo_with: str | None = None
+
+    def halo_for(self, arguments: Mapping[str, Any]) -> int:
+        """Rows on either side that the step takes with these arguments."""
+        return self.halo if self.halo_with is None or arguments.get(self.halo_with) is not None else 0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class BoreParameters(Parameters):
 _DEFAULTS = BoreParameters()
 
 
-@step(version=2)
+@step(version=3)
 def bore(
     first: First[Volume],
     bore_mm: Annotated[float | None, Setting("cell.bore_mm")] = None,

@@ -1,10 +1,16 @@
 """Find a tube's wall as a circle in an image, on bare arrays; everything in pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 _DIRECTIONS = 360
+_APART = 0.25
+"""Pixels between the radii at which a step is looked at."""
+_SHARP = 1.5
+"""Pixels to either side that tell best where a step is."""
+_WHOLE = 3.0
+"""Pixels to either side after which a step is over: how much lies inside of it."""
 
 
 @dataclass(frozen=True)
@@ -65,33 +71,40 @@ def _polar(image: np.ndarray, y: float, x: float, radii: np.ndarray, directions:
 def fit_circle(image: np.ndarray, start: Circle, rounds: int = 3) -> Circle | None:
     """Locate the step in every direction to a fraction of a pixel and fit a circle to it, robustly.
 
-    Directions whose step has the other sign, is weak, or lies off the circle are left out.
+    Directions whose step has the other sign, is weak, or lies off the circle are left out. Where steps lie tells
+    whether they are on a circle (``share``); the circle returned holds as much as a sharp disc would.
     """
     circle = start
-    for window in np.linspace(max(4.0, 0.04 * start.radius), 4.0, rounds):
-        angles, radii, good = _edges(image, circle, window)
+    windows = np.linspace(max(4.0, 0.04 * start.radius), 4.0, rounds)
+    for window, reach in [*((window, _SHARP) for window in windows), (windows[-1], _WHOLE)]:
+        angles, radii, good = _edges(image, circle, window, reach)
         if good.sum() < 0.3 * _DIRECTIONS:
             return None
         fitted = _least_squares(angles, radii, good, circle)
         if fitted is None:
             return None
-        circle = fitted
+        circle = fitted if reach == _SHARP else replace(fitted, share=circle.share)
     return circle
 
 
-def _edges(image: np.ndarray, circle: Circle, window: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Direction (rad), radius of the step there (pixels), and whether it can be used."""
-    radii = circle.radius + np.arange(-window, window + 0.25, 0.25)
+def _edges(image: np.ndarray, circle: Circle, window: float, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Direction (rad), radius of the step there (pixels), and whether it can be used.
+
+    The radius is the centre of what the grey value changes, up or down, within ``reach`` of the steepest place. Where
+    that is the whole step, a sharp disc would hold as much, however the step is blurred or overshoots.
+    """
+    radii = circle.radius + np.arange(-window, window + _APART, _APART)
     steps = _steps(image, circle.y, circle.x, radii, 1.0, _DIRECTIONS)
-    sign = np.sign(np.median(steps[np.argmax(np.abs(np.median(steps, axis=1)))]))
-    strength = np.maximum(steps * sign, 0)
-    peak = np.argmax(strength, axis=0)
+    steps *= np.sign(np.median(steps[np.argmax(np.abs(np.median(steps, axis=1)))]))
+    peak = np.argmax(steps, axis=0)
     columns = np.arange(_DIRECTIONS)
-    height = strength[peak, columns]
-    near = np.abs(np.arange(len(radii))[:, None] - peak) <= 6
-    weight = np.where(near, strength, 0)
-    location = (weight * radii[:, None]).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-30)
-    good = (height > 0.25 * np.median(height)) & (peak > 0) & (peak < len(radii) - 1)
+    height = steps[peak, columns]
+    near = np.abs(np.arange(len(radii))[:, None] - peak) <= reach / _APART
+    weight = np.where(near, steps, 0)
+    whole = weight.sum(axis=0)
+    location = (weight * radii[:, None]).sum(axis=0) / np.where(whole > 0, whole, np.inf)
+    good = (height > 0.25 * np.median(height)) & (whole > 0.25 * np.median(whole))
+    good &= (peak > 0) & (peak < len(radii) - 1)
     return 2 * np.pi * columns / _DIRECTIONS, location, good
 
 

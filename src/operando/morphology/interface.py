@@ -56,7 +56,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=18)
+@step(version=19)
 def interface(
     labels: Labels,
     volume: Volume,

@@ -9,6 +9,8 @@ from operando.morphology.triangles import smooth_height
 SURE, SEEN = 2.5, 1.8
 """A gap is believed from the first on, and followed down to the second, voxels."""
 
+_NEARBY, _TOO_OPEN = 6.0, 0.6
+"""A rim is open by no more than what the fits within so many columns say on the mean, and so much more, voxels."""
 _FARTHEST = 14.0
 _FLATTENED = 1.2
 """By how much smoothing flattens the slope of a gap at its border."""
@@ -31,7 +33,8 @@ class Opened:
 def opened(gap: np.ndarray) -> Opened:
     """Open gaps are the connected places above ``SEEN`` that reach ``SURE``; beyond, they taper out.
 
-    In the rim the gap goes on straight, with the slope that it has at the border of what is seen.
+    In the rim the gap goes on straight, with the slope that it has at the border of what is seen, for as long as the
+    fits there bear it out: single ones don't tell a thin gap from none, but their mean does.
     """
     from scipy import ndimage
 
@@ -45,7 +48,10 @@ def opened(gap: np.ndarray) -> Opened:
     slope = _slope(gap, seen)
     distance, (row, column) = ndimage.distance_transform_edt(~seen, return_indices=True)
     taper = calm[row, column] - slope[row, column] * distance
-    rim = ~seen & np.isfinite(gap) & (taper > 0) & (distance < _FARTHEST)
+    around = smooth_height(np.clip(gap, -1.0, SURE), _NEARBY)
+    with np.errstate(invalid="ignore"):
+        borne = taper <= around + _TOO_OPEN
+    rim = ~seen & np.isfinite(gap) & (taper > 0) & (distance < _FARTHEST) & borne
     return Opened(seen, rim, np.where(seen, gap, np.where(rim, taper, 0.0)))
 
 

@@ -132,18 +132,18 @@ def _cached(path: Path) -> xr.Dataset:
 
 def call(step: Step[Any, Any], arguments: Mapping[str, Any], rows: slice | None = None) -> tuple[xr.Dataset, ...]:
     """Call a step on evaluated arguments, or on a slab of them; check its outputs against their contracts."""
-    values = {name: evaluate(value) if rows is None else slab(value, rows, step) for name, value in arguments.items()}
+    halo = step.cut.halo_for(arguments) if step.cut else 0
+    values = {name: evaluate(value) if rows is None else slab(value, rows, halo) for name, value in arguments.items()}
     made = step(**values)
     outputs = made if isinstance(made, tuple) else (made,)
     checked = tuple(contract.check(output) for contract, output in zip(step.outputs, outputs, strict=True))
     if rows is None:
         return checked
-    return tuple(_trimmed(output, contract, rows, step) for contract, output in zip(step.outputs, checked, strict=True))
+    return tuple(_trimmed(output, contract, rows, halo) for contract, output in zip(step.outputs, checked, strict=True))
 
 
-def slab(source: Any, rows: slice, step: Step[Any, Any]) -> Any:
+def slab(source: Any, rows: slice, halo: int = 0) -> Any:
     """The part of an input that a cut step needs for ``rows``, its halo included."""
-    halo = step.cut.halo if step.cut else 0
     wanted = slice(max(0, rows.start - halo), rows.stop + halo)
     if isinstance(source, Fused) and known_steps()[source.step].cut is not None:
         inner = known_steps()[source.step]
@@ -178,11 +178,11 @@ def rows_of(source: Any) -> int:
     return 0
 
 
-def _trimmed(output: xr.Dataset, contract: Contract, rows: slice, step: Step[Any, Any]) -> xr.Dataset:
+def _trimmed(output: xr.Dataset, contract: Contract, rows: slice, halo: int) -> xr.Dataset:
     """Cut the halo off."""
-    if contract.slab is None or step.cut is None or step.cut.halo == 0:
+    if contract.slab is None or halo == 0:
         return output
-    before = rows.start - max(0, rows.start - step.cut.halo)
+    before = rows.start - max(0, rows.start - halo)
     count = -(-(rows.stop - rows.start) // contract.coarsening)
     first = before // contract.coarsening
     return output.isel({contract.slab: slice(first, first + count)})

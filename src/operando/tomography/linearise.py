@@ -1,5 +1,7 @@
 """Transmission to line integral: the logarithm, with glare taken out before and hardening after it."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -14,8 +16,10 @@ from operando.model.products.tomography import ATTENUATION, Attenuation, Glare, 
 from operando.model.step import Cut, Setting, step
 from operando.tomography._frames import row_coordinate, row_numbers
 from operando.tomography._threads import over_pieces, split
+from operando.tomography.edge_gradient import HALO, NARROWEST, EdgeGradient
 from operando.tomography.hardening import hardening_curve, straightened
 from operando.tomography.normalise import STARVED_FACTOR, between, surround_of
+from operando.tomography.reconstruct import pixel_of
 from operando.tomography.veil import interpolated
 
 LEAST = 1e-6
@@ -47,7 +51,7 @@ class LineariseParameters(Parameters):
     )
 
 
-@step(version=3, stored=False, cut=Cut(working_bytes=16))
+@step(version=3, stored=False, cut=Cut(halo=HALO, halo_with="blur_um", working_bytes=16))
 def linearise(
     transmission: Transmission,
     glare: Glare | None,
@@ -55,12 +59,15 @@ def linearise(
     material: Annotated[Material | None, Setting("steps.linearise.hardening_material", resolve="material")] = None,
     spectrum: Annotated[Spectrum | None, Setting("tomography.spectrum")] = None,
     anode: Annotated[Material | None, Setting("cell.anode.material", resolve="material")] = None,
+    blur_um: Annotated[float | None, Setting("tomography.blur_um")] = None,
+    pixel_size_um: Annotated[float | None, Setting("tomography.pixel_size_um")] = None,
 ) -> Attenuation:
     """Take -ln of the transmission after subtracting the glare; starved rays carry a bounded, flagged value.
 
     Dark rays are averaged with the dark rays beside them, so that their noise does not streak through the slice.
     Hardening is straightened where a polynomial is given, or the beam's ``spectrum`` and a material: the one named,
-    else the anode's, for it is by far the densest.
+    else the anode's, for it is by far the densest. With the camera's ``blur_um`` (standard deviation), rays beside an
+    edge get what the blur of the light takes from them (``edge_gradient``).
     A starved ray is given no less than one standard deviation of the darkest rays; one whose true transmission is
     lower reads too little, which is why it is flagged.
     """
@@ -76,7 +83,9 @@ def linearise(
         values = attenuation = calmed(values, noise, shot, params.dark_noise)  # from here on in place
     else:
         attenuation = np.empty_like(values)
-    curve = _curve(params, material, spectrum, anode)
+    straighten = _straightening(params, material, spectrum, anode)
+    width = 0.0 if blur_um is None else blur_um / pixel_of(transmission, pixel_size_um)
+    blurred = EdgeGradient.of(width, straighten) if width > NARROWEST else None
     pieces = split(len(values), 16)
 
     def work(piece: int) -> None:
@@ -85,10 +94,9 @@ def linearise(
         line_integral(
             values[part], starved[part], noise, limit, level, before, after, share[part], LEAST, attenuation[part]
         )
-        if params.hardening_polynomial:
-            attenuation[part] = polynomial(attenuation[part], params.hardening_polynomial)
-        elif curve is not None:
-            attenuation[part] = straightened(attenuation[part], curve)
+        lack = 0 if blurred is None else blurred.lacking(attenuation[part])
+        attenuation[part] = straighten(attenuation[part])
+        attenuation[part] += lack
 
     over_pieces(work, len(pieces))
     sizes = {"pixel_size": transmission["pixel_size"].values} if "pixel_size" in transmission else {}
@@ -100,6 +108,16 @@ def linearise(
         rotation_angle=transmission["rotation_angle"].values,
         **sizes,
     )
+
+
+def _straightening(
+    params: LineariseParameters, material: Material | None, spectrum: Spectrum | None, anode: Material | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What follows the logarithm: the polynomial, the material's hardening curve, or nothing."""
+    if params.hardening_polynomial:
+        return partial(polynomial, coefficients=params.hardening_polynomial)
+    curve = _curve(params, material, spectrum, anode)
+    return (lambda values: values) if curve is None else partial(straightened, curve=curve)
 
 
 def _curve(

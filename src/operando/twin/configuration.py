@@ -67,9 +67,9 @@ def _tomography(world: World) -> str:
     lines = ["[tomography]", f'files = "raw/tomo/{_TOMOGRAPHY[layout]}"']
     if layout == "tiff":
         lines += [f"pixel_size_um = {_number(world.settings.detector.pixel_um)}", 'times = "scans.csv"']
-    lines += [
-        'phases = ["void", "electrolyte", "anode"]',
-    ]
+    lines += ['phases = ["void", "electrolyte", "anode"]']
+    if world.settings.detector.blur_um > 0:
+        lines += [f"blur_um = {_number(world.settings.detector.blur_um)}"]
     bumps, grains = track_names(world.cell)
     anode, electrolyte = world.settings.cell.anode, world.settings.cell.electrolyte
     for name, bump in zip(bumps, anode.protrusion, strict=True):

@@ -1,0 +1,117 @@
+"""A blurred camera averages light, not line integrals: what an edge lacks by that is given back."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from phantoms import disc, radius_map, sinogram
+from recipes import COLUMNS, PIXEL, ROWS, Recipe, half_turn, run
+from scipy import ndimage
+
+from operando.model.errors import ConfigurationError
+from operando.tomography import reconstruct_sinograms
+from operando.tomography.edge_gradient import HALO, WIDEST, EdgeGradient, weights_of
+
+WIDTH = 0.6
+
+
+def seen(line_integrals: np.ndarray, width: float = WIDTH) -> np.ndarray:
+    """-ln of the light (angle, row, column) that a camera with this blur sees, float32."""
+    light = np.exp(-line_integrals)
+    light = ndimage.gaussian_filter(light, (0, width, width), mode="nearest", truncate=5)
+    return np.asarray(-np.log(light), np.float32)
+
+
+def same(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+def block(height: float) -> np.ndarray:
+    """A dense block of rows with a flat top, beside thin material."""
+    values = np.full((1, 40, 50), 0.1)
+    values[:, 12:26] = height
+    return values
+
+
+@pytest.mark.parametrize(("height", "stays"), [(0.5, 0.2), (1.5, 0.2), (2.5, 0.3)])
+def test_a_flat_surface_along_the_beam_gets_its_height_back(height: float, stays: float) -> None:
+    true = block(height)
+    blurred = seen(true)
+    lacks = (true - blurred).sum()
+    left = lacks - EdgeGradient.of(WIDTH, same).lacking(blurred).sum()
+    surfaces = 2 * true.shape[2]
+    assert lacks / surfaces > 0.06 * height**2  # the height that it seems to lack, voxels × line integral
+    assert abs(left) < stays * lacks
+
+
+def test_a_hardened_beam_lacks_more_and_gets_it_back() -> None:
+    """Line integrals that are straightened after the blur: p = t - t² / 5."""
+    true = block(1.5)
+    blurred = seen(true - true**2 / 5)
+
+    def straighten(p: np.ndarray) -> np.ndarray:
+        return np.asarray(2.5 * (1 - np.sqrt(np.maximum(1 - 0.8 * p, 0))))
+
+    lacks = (true - straighten(blurred)).sum()
+    monochromatic = (true - seen(true)).sum()
+    left = lacks - EdgeGradient.of(WIDTH, straighten).lacking(blurred).sum()
+    assert lacks > 1.2 * monochromatic
+    assert abs(left) < 0.2 * lacks
+
+
+@given(st.floats(0.0, 8.0), st.floats(0.11, WIDEST))
+def test_where_nothing_changes_nothing_lacks(level: float, width: float) -> None:
+    lacking = EdgeGradient.of(width, same).lacking(np.full((1, 9, 11), level, np.float32))
+    np.testing.assert_allclose(lacking, 0, atol=3e-3 * max(level, 1e-2))
+
+
+def test_noise_stays_as_it_was_to_first_order() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.01, (4, 40, 50)).astype(np.float32)
+    lacking = EdgeGradient.of(WIDTH, same).lacking(1 + noise)
+    assert lacking.std() < 0.03 * noise.std()
+    assert abs(lacking.mean()) < 0.03 * noise.std()
+
+
+def test_weights_add_up_to_one_and_reach_no_further_than_the_halo() -> None:
+    for width in (0.11, 0.6, 1.0, WIDEST):
+        weights = weights_of(width)
+        assert len(weights) - 1 <= HALO
+        assert weights[0] + 2 * weights[1:].sum() == pytest.approx(1, abs=1e-6)
+    with pytest.raises(ConfigurationError, match=r"blur_um is 2\.1 pixels, and at most 2 "):
+        EdgeGradient.of(2.1, same)
+
+
+def test_a_void_in_dense_material_is_no_longer_filled() -> None:
+    angles = np.arange(200) * np.pi / 200
+    true = sinogram([disc(40, 0.03), disc(10, -0.03)], angles, 96, 47.5)[:, None].repeat(5, 1)
+    blurred = seen(true, 1.0)
+    mended = blurred + EdgeGradient.of(1.0, same).lacking(blurred)
+    hole = radius_map(96) < 6
+    haze = [abs(reconstruct_sinograms(data[:, 2][None], angles, 47.5)[0][hole].mean()) for data in (blurred, mended)]
+    assert haze[0] > 0.005 * 0.03
+    assert haze[1] < 0.4 * haze[0]
+
+
+def test_a_run_knows_the_blur_and_slabs_do_not_show(tmp_path: Path) -> None:
+    """A flat surface between two rows: what lies above and below it adds up, in slabs as in one piece."""
+    angles = half_turn()
+    line = sinogram([disc(24, 0.04)], angles, COLUMNS, 31.5)
+    thick = np.where(np.arange(ROWS) < ROWS // 2, 1.0, 0.1)
+    recipe = Recipe(np.exp(-seen(line[:, None] * thick[:, None])), angles, beam=60000.0)
+    known = f"blur_um = {WIDTH * PIXEL}\n"
+    inner = radius_map(COLUMNS) < 18
+    heights = []
+    for name, choice, memory in (("plain", "", None), ("known", known, None), ("slabs", known, 1 << 22)):
+        volume, _ = run(tmp_path / name, recipe, choice, memory)
+        found = volume["mu"].values
+        full, little = found[2, inner].mean(), found[-3, inner].mean()
+        heights.append(((found[:, inner].mean() - little) / (full - little)) * ROWS)
+        if name == "known":
+            whole = found
+    assert ROWS / 2 - heights[0] > 0.1
+    assert abs(heights[1] - ROWS / 2) < 0.3 * (ROWS / 2 - heights[0])
+    assert math.isclose(heights[2], heights[1], abs_tol=1e-3)
+    np.testing.assert_allclose(found, whole, atol=float(np.ptp(whole)) * 1e-3)
