@@ -30,7 +30,7 @@ class ClassifyParameters(Parameters):
 _DEFAULTS = ClassifyParameters()
 
 
-@step(version=6)
+@step(version=7)
 def classify(
     series: Series[Histogram],
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
@@ -171,12 +171,20 @@ def _drifts(local: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     >>> local = np.array([[1.0, 2.0], [3.0, 4.0]])
     >>> [round(std, 3) for std in _drifts(local, np.ones((2, 2)))]
     [1.414, 0.0]
+    >>> [round(std, 3) for std in _drifts(local, np.array([[1.0, 1.0], [1.0, 9.0]]))]
+    [1.054, 0.0]
     """
     scans, sectors = local.shape
-    rest = local - np.average(local, axis=0, weights=weight + 1e-300)
+    of_scan, of_sector = np.zeros(scans), np.zeros(sectors)
+    weight = weight + 1e-300
+    for _ in range(30):  # a sector that one scan shows more of must not take that scan's mean for its own
+        of_sector = np.average(local - of_scan[:, None], axis=0, weights=weight)
+        of_scan = np.average(local - of_sector, axis=1, weights=weight)
+    of_scan -= np.average(of_scan, weights=weight.sum(axis=1))
+    rest = local - of_sector - of_scan[:, None]
+    rest -= np.average(rest, weights=weight)
     free = scans / max(scans - 1, 1)
-    drift = np.sqrt(np.average(rest**2, weights=weight) * free)
-    rest = rest - np.average(rest, axis=1, weights=weight + 1e-300)[:, None]
+    drift = np.sqrt(np.average((rest + of_scan[:, None]) ** 2, weights=weight) * free)
     free *= sectors / max(sectors - 1, 1)
     return float(drift), float(np.sqrt(np.average(rest**2, weights=weight) * free))
 
