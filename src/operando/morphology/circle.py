@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 _DIRECTIONS = 360
+_WINDOW = 4.0
+"""Pixels to either side of the circle that are looked at in the end."""
 _APART = 0.25
 """Pixels between the radii at which a step is looked at."""
 _SHARP = 1.5
@@ -75,16 +77,19 @@ def fit_circle(image: np.ndarray, start: Circle, rounds: int = 3) -> Circle | No
     whether they are on a circle (``share``); the circle returned holds as much as a sharp disc would.
     """
     circle = start
-    windows = np.linspace(max(4.0, 0.04 * start.radius), 4.0, rounds)
-    for window, reach in [*((window, _SHARP) for window in windows), (windows[-1], _WHOLE)]:
-        angles, radii, good = _edges(image, circle, window, reach)
-        if good.sum() < 0.3 * _DIRECTIONS:
-            return None
-        fitted = _least_squares(angles, radii, good, circle)
+    for window in np.linspace(max(_WINDOW, 0.04 * start.radius), _WINDOW, rounds):
+        fitted = _fitted(image, circle, window, _SHARP)
         if fitted is None:
             return None
-        circle = fitted if reach == _SHARP else replace(fitted, share=circle.share)
-    return circle
+        circle = fitted
+    whole = _fitted(image, circle, _WINDOW, _WHOLE)
+    return circle if whole is None else replace(whole, share=circle.share)
+
+
+def _fitted(image: np.ndarray, circle: Circle, window: float, reach: float) -> Circle | None:
+    """The circle through the steps within ``window`` of another one; ``None`` if too few can be used."""
+    angles, radii, good = _edges(image, circle, window, reach)
+    return _least_squares(angles, radii, good, circle) if good.sum() >= 0.3 * _DIRECTIONS else None
 
 
 def _edges(image: np.ndarray, circle: Circle, window: float, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -180,11 +180,10 @@ def _drifts(local: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     for _ in range(30):  # a sector that one scan shows more of must not take that scan's mean for its own
         of_sector = np.average(local - of_scan[:, None], axis=0, weights=weight)
         of_scan = np.average(local - of_sector, axis=1, weights=weight)
-    of_scan -= np.average(of_scan, weights=weight.sum(axis=1))
     rest = local - of_sector - of_scan[:, None]
-    rest -= np.average(rest, weights=weight)
+    common = of_scan - np.average(of_scan, weights=weight.sum(axis=1))
     free = scans / max(scans - 1, 1)
-    drift = np.sqrt(np.average((rest + of_scan[:, None]) ** 2, weights=weight) * free)
+    drift = np.sqrt(np.average((rest + common[:, None]) ** 2, weights=weight) * free)
     free *= sectors / max(sectors - 1, 1)
     return float(drift), float(np.sqrt(np.average(rest**2, weights=weight) * free))
 

@@ -42,15 +42,25 @@ def _straight(light: np.float32, table: np.ndarray, per_unit: float) -> np.float
 
 
 @njit(cache=True, nogil=True)
-def lack(attenuation: np.ndarray, weights: np.ndarray, table: np.ndarray, per_unit: float, result: np.ndarray) -> None:
-    """Write what line integrals (angle, row, column) lack; ``table`` straightens 0, 1 / per_unit, 2 / per_unit …"""
+def lack(
+    attenuation: np.ndarray,
+    source: np.ndarray,
+    weights: np.ndarray,
+    table: np.ndarray,
+    per_unit: float,
+    result: np.ndarray,
+) -> None:
+    """Write what line integrals (angle, row, column) lack; ``table`` straightens 0, 1 / per_unit, 2 / per_unit …
+
+    ``source`` (row): the row that stands for each.
+    """
     angles, rows, columns = attenuation.shape
     light, sharp = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
     seen, between = np.empty_like(light), np.empty_like(light)
     for angle in range(angles):
         for row in range(rows):
             for column in range(columns):
-                light[row, column] = np.exp(-attenuation[angle, row, column])
+                light[row, column] = np.exp(-attenuation[angle, source[row], column])
         sharp[:] = light
         for _ in range(2):
             blurred(sharp, weights, between, seen)

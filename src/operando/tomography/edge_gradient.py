@@ -14,10 +14,12 @@ import numpy as np
 from operando.model.errors import ConfigurationError
 from operando.tomography.hardening import LONGEST
 
-HALO = 6
-"""Rows on either side that the widest blur takes."""
-WIDEST = HALO / 3
+WIDEST = 1.2
 """Standard deviation of the widest blur, pixels."""
+REACH = 2.5
+"""Standard deviations after which a blur ends."""
+HALO = 9
+"""Rows on either side that the widest blur takes: three times its reach, for it blurs what was blurred twice."""
 NARROWEST = 0.1
 """A narrower blur reaches no neighbour."""
 _POINTS = 4096
@@ -45,8 +47,10 @@ class EdgeGradient:
             )
         return cls(weights_of(width), straighten(np.linspace(0, LONGEST, _POINTS)).astype(np.float32))
 
-    def lacking(self, attenuation: np.ndarray) -> np.ndarray:
+    def lacking(self, attenuation: np.ndarray, dark: np.ndarray) -> np.ndarray:
         """What straightened line integrals lack, (angle, row, column), float32; ``attenuation`` is -ln of the light.
+
+        ``dark`` rows see nothing (the slits' shadow is no edge of the sample): the nearest other row stands for each.
 
         The light is sharpened by two steps of Richardson (1972, doi:10.1364/JOSA.62.000055) and Lucy. Blurred again,
         once as light and once as line integrals, it tells the difference. Where nothing changes this is 0, so that
@@ -54,8 +58,12 @@ class EdgeGradient:
         """
         from operando.tomography._edge_kernels import lack
 
-        result = np.empty_like(attenuation)
-        lack(attenuation, self.weights, self.table, (_POINTS - 1) / LONGEST, result)
+        result = np.zeros_like(attenuation)
+        lit = np.flatnonzero(~dark)
+        if lit.size:
+            source = lit[np.abs(np.arange(len(dark))[:, None] - lit).argmin(axis=1)]
+            lack(attenuation, source, self.weights, self.table, (_POINTS - 1) / LONGEST, result)
+            result[:, dark] = 0
         return result
 
 
@@ -65,5 +73,5 @@ def weights_of(width: float) -> np.ndarray:
     >>> weights_of(0.6).astype(float).round(3).tolist()
     [0.664, 0.166, 0.003]
     """
-    bell = np.exp(-0.5 * (np.arange(int(np.ceil(3 * width)) + 1) / width) ** 2)
+    bell = np.exp(-0.5 * (np.arange(int(np.ceil(REACH * width)) + 1) / width) ** 2)
     return np.asarray(bell / (2 * bell.sum() - bell[0]), np.float32)

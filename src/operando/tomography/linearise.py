@@ -86,6 +86,7 @@ def linearise(
     straighten = _straightening(params, material, spectrum, anode)
     width = 0.0 if blur_um is None else blur_um / pixel_of(transmission, pixel_size_um)
     blurred = EdgeGradient.of(width, straighten) if width > NARROWEST else None
+    dark = np.asarray(starved.all(axis=(0, 2)))
     pieces = split(len(values), 16)
 
     def work(piece: int) -> None:
@@ -94,9 +95,10 @@ def linearise(
         line_integral(
             values[part], starved[part], noise, limit, level, before, after, share[part], LEAST, attenuation[part]
         )
-        lack = 0 if blurred is None else blurred.lacking(attenuation[part])
+        lack = None if blurred is None else blurred.lacking(attenuation[part], dark)
         attenuation[part] = straighten(attenuation[part])
-        attenuation[part] += lack
+        if lack is not None:
+            attenuation[part] += lack
 
     over_pieces(work, len(pieces))
     sizes = {"pixel_size": transmission["pixel_size"].values} if "pixel_size" in transmission else {}
