@@ -37,6 +37,13 @@ def test_the_rows_of_a_slab_fit_and_one_more_does_not(
         assert memory.bytes_for(cut, elements, rows + 1) >= granted * (1 - 1e-9)
 
 
+def test_rows_around_a_slab_cost_nothing_where_nobody_asked_for_them() -> None:
+    cut = Cut(halo=9, halo_with="blur_um")
+    assert cut.given({"blur_um": 1.5}) is cut
+    for arguments in ({"blur_um": None}, {}):
+        assert memory.rows_for(cut.given(arguments), 1e6, 1e9) == memory.rows_for(cut, 1e6, 1e9) + 18
+
+
 def test_too_little_memory_for_two_workers_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("operando.pipeline.memory.default_workers", lambda: 2)
     least = memory.bytes_for(CUT, FULL_SIZE, memory.LEAST_ROWS)

@@ -9,7 +9,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Generic, Literal, ParamSpec, TypeVar
 
 from operando.model.contract import Contract, Frame
@@ -67,9 +67,10 @@ class Cut:
     fixed_bytes: float = 0.0
     halo_with: str | None = None
 
-    def halo_for(self, arguments: Mapping[str, Any]) -> int:
-        """Rows on either side that the step takes with these arguments."""
-        return self.halo if self.halo_with is None or arguments.get(self.halo_with) is not None else 0
+    def given(self, arguments: Mapping[str, Any]) -> "Cut":
+        """The same with the halo that the step takes with these arguments."""
+        needed = self.halo_with is None or arguments.get(self.halo_with) is not None
+        return self if needed else replace(self, halo=0)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def _cached(path: Path) -> xr.Dataset:
 
 def call(step: Step[Any, Any], arguments: Mapping[str, Any], rows: slice | None = None) -> tuple[xr.Dataset, ...]:
     """Call a step on evaluated arguments, or on a slab of them; check its outputs against their contracts."""
-    halo = step.cut.halo_for(arguments) if step.cut else 0
+    halo = step.cut.given(arguments).halo if step.cut else 0
     values = {name: evaluate(value) if rows is None else slab(value, rows, halo) for name, value in arguments.items()}
     made = step(**values)
     outputs = made if isinstance(made, tuple) else (made,)

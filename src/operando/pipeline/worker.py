@@ -1,7 +1,7 @@
 """What runs on a worker: one step on one frame, whole or one slab of it."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -151,7 +151,7 @@ def _decide_layout(task: Task, step: Step[Any, Any]) -> arrays.Layout:
     if step.cut is None:
         return arrays.Layout(rows, -(-rows // arrays.ALIGNMENT) * arrays.ALIGNMENT, "z", None)
     elements = max(_elements_per_row(source) for source in sources)
-    fitting = min(memory.rows_for(cut, elements, task.memory_bytes) for cut in _cuts(step, sources))
+    fitting = min(memory.rows_for(cut, elements, task.memory_bytes) for cut in _cuts(step, task.arguments))
     slab_rows = max(1, min(fitting, 128, rows) // arrays.ALIGNMENT) * arrays.ALIGNMENT
     value_range = task.value_range
     if value_range is None and any(target.integers for target in task.targets):
@@ -159,11 +159,11 @@ def _decide_layout(task: Task, step: Step[Any, Any]) -> arrays.Layout:
     return arrays.Layout(rows, slab_rows, "z", value_range)
 
 
-def _cuts(step: Step[Any, Any], sources: Iterable[Source]) -> list[Cut]:
-    """What a step needs, and what the steps fused into it need."""
-    fused = [source for source in sources if isinstance(source, Fused)]
-    inner = [cut for source in fused for cut in _cuts(known_steps()[source.step], _parts(source))]
-    return [*inner, step.cut] if step.cut else inner
+def _cuts(step: Step[Any, Any], arguments: Mapping[str, Any]) -> list[Cut]:
+    """What a step needs with these arguments, and what the steps fused into it need."""
+    fused = [source for source in arguments.values() if isinstance(source, Fused)]
+    inner = [cut for source in fused for cut in _cuts(known_steps()[source.step], dict(source.arguments))]
+    return [*inner, step.cut.given(arguments)] if step.cut else inner
 
 
 def _parts(source: Fused) -> list[Source]:
