@@ -24,8 +24,8 @@ def fitted(gap: np.ndarray, seed: int) -> np.ndarray:
 def test_a_cone_goes_on_to_its_foot(seed: int) -> None:
     true = np.maximum(6 - 0.25 * distance(SIZE, 45, 45), 0.0)
     found = opened(fitted(true, seed))
-    assert found.everywhere.sum() == pytest.approx((true > 0).sum(), rel=0.15)
-    assert found.gap.sum() == pytest.approx(true.sum(), rel=0.07)
+    assert found.everywhere.sum() == pytest.approx((true > 0).sum(), rel=0.1)
+    assert found.gap.sum() == pytest.approx(true.sum(), rel=0.05)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -35,8 +35,8 @@ def test_a_flat_blister_does_not_spread_over_surface_in_contact(seed: int) -> No
     true = np.where(r < 8, 2.9 - 0.0135 * r**2, np.maximum(2.04 - 0.8 * (r - 8), 0.0))
     found = opened(fitted(true, seed))
     assert found.seen.any()
-    assert found.gap.sum() < 1.4 * true.sum()
-    assert found.everywhere.sum() < 2.5 * (true > 0).sum()
+    assert found.gap.sum() < 1.25 * true.sum()
+    assert found.everywhere.sum() < 1.6 * (true > 0).sum()
 
 
 def test_the_bore_holds_as_much_as_a_sharp_disc() -> None:

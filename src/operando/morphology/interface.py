@@ -56,7 +56,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=19)
+@step(version=20)
 def interface(
     labels: Labels,
     volume: Volume,

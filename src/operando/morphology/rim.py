@@ -9,8 +9,10 @@ from operando.morphology.triangles import smooth_height
 SURE, SEEN = 2.5, 1.8
 """A gap is believed from the first on, and followed down to the second, voxels."""
 
-_NEARBY, _TOO_OPEN = 6.0, 0.6
-"""A rim is open by no more than what the fits within so many columns say on the mean, and so much more, voxels."""
+_NEARBY, _TOO_OPEN = 10.0, 0.45
+"""Fits bear a rim out where it is open by no more than their mean over so many columns, and so many voxels."""
+_LEAST_SHARE = 0.1
+"""A rim is never cut to less than this share of where its slope would end it."""
 _FARTHEST = 14.0
 _FLATTENED = 1.2
 """By how much smoothing flattens the slope of a gap at its border."""
@@ -33,8 +35,8 @@ class Opened:
 def opened(gap: np.ndarray) -> Opened:
     """Open gaps are the connected places above ``SEEN`` that reach ``SURE``; beyond, they taper out.
 
-    In the rim the gap goes on straight, with the slope that it has at the border of what is seen, for as long as the
-    fits there bear it out: single ones don't tell a thin gap from none, but their mean does.
+    In the rim the gap goes on straight, with the slope that it has at the border of what is seen, or as much steeper as
+    the fits there don't bear it out: single ones don't tell a thin gap from none, but their mean does.
     """
     from scipy import ndimage
 
@@ -47,12 +49,19 @@ def opened(gap: np.ndarray) -> Opened:
         return Opened(seen, seen.copy(), np.zeros_like(gap))
     slope = _slope(gap, seen)
     distance, (row, column) = ndimage.distance_transform_edt(~seen, return_indices=True)
-    taper = calm[row, column] - slope[row, column] * distance
+    border, steep = calm[row, column], slope[row, column] * distance
+    near = ~seen & np.isfinite(gap) & (border > steep) & (distance < _FARTHEST)
+    taper = border - steep / _borne_out(gap, np.where(near, border - steep, np.nan))
+    rim = near & (taper > 0)
+    return Opened(seen, rim, np.where(seen, gap, np.where(rim, taper, 0.0)))
+
+
+def _borne_out(gap: np.ndarray, taper: np.ndarray) -> np.ndarray:
+    """Share of the rim about each column (y, x) of which the fits are as wide as it; ``taper`` is NaN elsewhere."""
     around = smooth_height(np.clip(gap, -1.0, SURE), _NEARBY)
     with np.errstate(invalid="ignore"):
-        borne = taper <= around + _TOO_OPEN
-    rim = ~seen & np.isfinite(gap) & (taper > 0) & (distance < _FARTHEST) & borne
-    return Opened(seen, rim, np.where(seen, gap, np.where(rim, taper, 0.0)))
+        borne = np.where(np.isfinite(taper), taper <= around + _TOO_OPEN, np.nan)
+    return np.clip(np.nan_to_num(smooth_height(borne, _NEARBY)), _LEAST_SHARE, 1.0)
 
 
 def _slope(gap: np.ndarray, seen: np.ndarray) -> np.ndarray:
