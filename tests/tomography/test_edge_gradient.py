@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from phantoms import disc, radius_map, sinogram
+from phantoms import disc, radius_map, scan_of, sinogram
 from recipes import COLUMNS, PIXEL, ROWS, Recipe, half_turn, run
 from scipy import ndimage
 
-from operando.model.errors import ConfigurationError
 from operando.tomography import reconstruct_sinograms
 from operando.tomography.edge_gradient import HALO, WIDEST, EdgeGradient, weights_of
+from operando.tomography.linearise import LineariseParameters, linearise
+from operando.tomography.normalise import NormaliseParameters, normalise
 
 WIDTH = 0.6
 
@@ -105,8 +106,19 @@ def test_weights_add_up_to_one_and_reach_no_further_than_the_halo() -> None:
         weights = weights_of(width)
         assert 3 * (len(weights) - 1) <= HALO
         assert weights[0] + 2 * weights[1:].sum() == pytest.approx(1, abs=1e-6)
-    with pytest.raises(ConfigurationError, match=r"blur_um is 1\.3 pixels, and at most 1\.2 "):
-        EdgeGradient.of(1.3, same)
+
+
+def test_a_blur_too_wide_to_be_given_back_is_told_and_changes_nothing() -> None:
+    scan = scan_of(np.exp(-block(1.5)).repeat(10, 0), np.arange(10) * np.pi / 10)
+    transmission = normalise(scan, None, NormaliseParameters())
+    plain, wide, known = (
+        linearise(transmission, None, LineariseParameters(), blur_um=blur, pixel_size_um=PIXEL)
+        for blur in (None, 2 * PIXEL, WIDTH * PIXEL)
+    )
+    assert not any("blur" in said for one in (plain, known) for said in one.attrs["warnings"])
+    assert [said for said in wide.attrs["warnings"] if "blur is 2.0 pixels wide" in said]
+    np.testing.assert_array_equal(wide["attenuation"].values, plain["attenuation"].values)
+    assert (known["attenuation"].values > plain["attenuation"].values + 0.01).any()
 
 
 def test_a_void_in_dense_material_is_no_longer_filled() -> None:

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from operando.model.errors import ConfigurationError
 from operando.tomography.hardening import LONGEST
 
 WIDEST = 1.2
-"""Standard deviation of the widest blur, pixels."""
+"""Standard deviation of the widest blur that is allowed for, pixels."""
 REACH = 2.5
 """Standard deviations after which a blur ends."""
 HALO = 9
 """Rows on either side that the widest blur takes: three times its reach, for it blurs what was blurred twice."""
 NARROWEST = 0.1
-"""A narrower blur reaches no neighbour."""
+"""A narrower blur reaches no neighbour, pixels."""
 _POINTS = 4096
 
 
@@ -36,15 +35,7 @@ class EdgeGradient:
 
     @classmethod
     def of(cls, width: float, straighten: Callable[[np.ndarray], np.ndarray]) -> "EdgeGradient":
-        """``width``: standard deviation of the blur, pixels; ``straighten``: what follows the logarithm.
-
-        Raises ``ConfigurationError`` for more than ``WIDEST``.
-        """
-        if width > WIDEST:
-            raise ConfigurationError(
-                f"tomography.blur_um is {width:.1f} pixels, and at most {WIDEST:g} can be allowed for; "
-                "give the standard deviation of the camera's blur."
-            )
+        """``width``: standard deviation of the blur, pixels; ``straighten``: what follows the logarithm."""
         return cls(weights_of(width), straighten(np.linspace(0, LONGEST, _POINTS)).astype(np.float32))
 
     def lacking(self, attenuation: np.ndarray, dark: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from operando.model.products.tomography import ATTENUATION, Attenuation, Glare, 
 from operando.model.step import Cut, Setting, step
 from operando.tomography._frames import row_coordinate, row_numbers
 from operando.tomography._threads import over_pieces, split
-from operando.tomography.edge_gradient import HALO, NARROWEST, EdgeGradient
+from operando.tomography.edge_gradient import HALO, NARROWEST, WIDEST, EdgeGradient
 from operando.tomography.hardening import hardening_curve, straightened
 from operando.tomography.normalise import STARVED_FACTOR, between, surround_of
 from operando.tomography.reconstruct import pixel_of
@@ -85,7 +85,7 @@ def linearise(
         attenuation = np.empty_like(values)
     straighten = _straightening(params, material, spectrum, anode)
     width = 0.0 if blur_um is None else blur_um / pixel_of(transmission, pixel_size_um)
-    blurred = EdgeGradient.of(width, straighten) if width > NARROWEST else None
+    blurred = EdgeGradient.of(width, straighten) if NARROWEST < width <= WIDEST else None
     dark = np.asarray(starved.all(axis=(0, 2)))
     pieces = split(len(values), 16)
 
@@ -104,12 +104,22 @@ def linearise(
     sizes = {"pixel_size": transmission["pixel_size"].values} if "pixel_size" in transmission else {}
     return ATTENUATION.new(
         coords=row_coordinate(transmission),
-        attrs=dict(transmission.attrs),
+        attrs={**transmission.attrs, "warnings": [*transmission.attrs.get("warnings", ()), *_too_wide(width)]},
         attenuation=attenuation,
         starved=starved,
         rotation_angle=transmission["rotation_angle"].values,
         **sizes,
     )
+
+
+def _too_wide(width: float) -> list[str]:
+    """A sentence where the camera's blur (pixels) is too wide to be given back."""
+    if width <= WIDEST:
+        return []
+    return [
+        f"the camera's blur is {width:.1f} pixels wide (tomography.blur_um): what blurs of more than {WIDEST:g} pixels "
+        "take from edges is not given back"
+    ]
 
 
 def _straightening(
