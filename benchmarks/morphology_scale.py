@@ -32,6 +32,7 @@ from operando.morphology.motions import motions
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.register import register
 from operando.morphology.segment import HALO, segment
+from operando.morphology.surface import reach, surface
 from operando.pipeline import arrays
 
 VOXEL = 2.5
@@ -165,7 +166,9 @@ def analyse(scans: list[xr.Dataset], folder: Path) -> tuple[Times, xr.Dataset]:
             for i, (scan, one, row) in both
         ]
     with timed(times, "interface"):
-        found = [interface(labels[i], scan, tube, one, row, labels[0]) for i, (scan, one, row) in both]
+        maps = [surface(one, labels[0]) for one in labels]
+        reached = [None, reach(maps[0], None)]
+        found = [interface(labels[i], maps[i], scan, tube, one, row, reached[i]) for i, (scan, one, row) in both]
     with timed(times, "phase_volumes"):
         volumes = [phase_volumes(labels[i], tube, one, row, interface=found[i]) for i, (_, one, row) in both]
     with timed(times, "difference"):

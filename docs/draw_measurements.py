@@ -34,6 +34,7 @@ from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.segment import segment
 from operando.morphology.shares import FULL, phase_share
+from operando.morphology.surface import surface
 from operando.morphology.track import track
 
 PICTURES = ROOT / "pictures"
@@ -69,7 +70,7 @@ def measured() -> tuple[Measured, Measured, xr.Dataset]:
     own = [levels(one, classes) for one in counted]
     labels = [segment(scan, tube, one) for scan, one in zip(scans, own, strict=True)]
     parts = list(zip(labels, scans, own, strict=True))
-    maps = [interface(label, scan, tube, one, None, labels[0]) for label, scan, one in parts]
+    maps = [interface(label, surface(label, labels[0]), scan, tube, one, None) for label, scan, one in parts]
     volumes = [phase_volumes(label, tube, one, interface=m) for (label, _, one), m in zip(parts, maps, strict=True)]
     lengths = [
         track(scan, scans[0], m, maps[0], tube, one, None, FOLLOWED)

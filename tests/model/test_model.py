@@ -15,7 +15,7 @@ from operando.model.interval import Quantity, from_std
 from operando.model.parameters import Parameters
 from operando.model.products.catalogue import contracts
 from operando.model.products.tomography import TRUST, VOLUME, Centres, Trust, Volume
-from operando.model.step import First, Own, Series, Setting, step
+from operando.model.step import First, Own, Previous, Series, Setting, step
 from operando.model.units import CANONICAL, convert
 
 NANOSECONDS = st.integers(0, 4_000_000_000_000_000_000)
@@ -35,6 +35,7 @@ def test_the_graph_follows_from_the_annotations() -> None:
         trust: Trust | None,
         centre: Own[Centres],
         others: Series[Volume],
+        earlier: Previous[Volume] | None,
         params: Choice,
         phases: Annotated[tuple[str, ...] | None, Setting("tomography.phases")] = None,
     ) -> tuple[Volume, Trust]:
@@ -48,6 +49,7 @@ def test_the_graph_follows_from_the_annotations() -> None:
         "trust": ("trust", "same", True),
         "centre": ("centres", "own", False),
         "others": ("volume", "series", False),
+        "earlier": ("volume", "previous", True),
     }
     assert blend.over == "scan"
     assert blend.outputs == (VOLUME, TRUST)

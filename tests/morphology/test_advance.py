@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from cells import PHASES, VOXEL, Cell, motions_of, with_change
+from cells import VOXEL, Cell, motions_of, with_change
 from realisations import fixed_bore
 
 from operando.model.products.joint import PAIRS, SCAN_TIMELINE
@@ -17,6 +17,7 @@ from operando.morphology.levels import levels
 from operando.morphology.rigid import Rigid
 from operando.morphology.segment import segment
 from operando.morphology.strain import strain
+from operando.morphology.surface import surface as surface_of
 
 CELL = Cell(shape=(28, 44, 44), bore=17.0, level=11.0, roughness=1.2)
 HOURS = np.array([0.0, 0.5, 2.5])
@@ -51,7 +52,7 @@ def series() -> dict[str, list[xr.Dataset]]:
     parts = list(zip(scans, own, rows, strict=True))
     labels = [segment(scan, tube, one, row) for scan, one, row in parts]
     maps = [
-        interface(labels[k], scan, tube, one, row, labels[0], PHASES).assign_attrs(frame=k)
+        interface(labels[k], surface_of(labels[k], labels[0]), scan, tube, one, row).assign_attrs(frame=k)
         for k, (scan, one, row) in enumerate(parts)
     ]
     return {"maps": maps, "levels": own, "motions": [table]}

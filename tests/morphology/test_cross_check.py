@@ -16,6 +16,7 @@ from operando.morphology.interface import interface
 from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.segment import segment
+from operando.morphology.surface import surface as surface_of
 
 CELL = Cell(shape=(32, 44, 44), bore=17.0, level=14.0, roughness=1.2)
 
@@ -27,7 +28,7 @@ def _difference(scans: list[xr.Dataset], trust: xr.Dataset | None = None) -> xr.
     own = [levels(one, classes) for one in counted]
     labels = [segment(scan, tube, one, None, trust) for scan, one in zip(scans, own, strict=True)]
     parts = list(zip(labels, scans, own, strict=True))
-    maps = [interface(label, scan, tube, one, None, labels[0]) for label, scan, one in parts]
+    maps = [interface(label, surface_of(label, labels[0]), scan, tube, one, None) for label, scan, one in parts]
     volumes = [phase_volumes(label, tube, one) for label, _, one in parts]
     return difference(*labels, tube, *own, *volumes, *maps)
 

@@ -16,6 +16,7 @@ from operando.morphology.bore import bore
 from operando.morphology.classify import classify
 from operando.morphology.components import connected
 from operando.morphology.doubtful import void_on_anode
+from operando.morphology.height_map import height_map, main_body
 from operando.morphology.histogram import histogram
 from operando.morphology.interface import InterfaceParameters, interface
 from operando.morphology.levels import levels
@@ -25,7 +26,7 @@ from operando.morphology.roles import Roles
 from operando.morphology.segment import segment
 from operando.morphology.shadow import crossing
 from operando.morphology.shares import FULL
-from operando.morphology.surface import height_map, main_body
+from operando.morphology.surface import surface as surface_of
 from operando.morphology.track import track
 from operando.morphology.triangles import contact, triangle_areas
 
@@ -39,7 +40,7 @@ def _measure(cell: Cell, noise: float = 0.15, opaque_rows: int = 0) -> dict[str,
     own = levels(counted, classify([counted]))
     trust = starved_rows(cell.shape, opaque_rows, cell.flipped) if opaque_rows else None
     labels = segment(volume, tube, own, None, trust)
-    surface = interface(labels, volume, tube, own, None, labels)
+    surface = interface(labels, surface_of(labels, labels), volume, tube, own, None)
     return {
         "volume": volume,
         "bore": tube,
@@ -48,6 +49,12 @@ def _measure(cell: Cell, noise: float = 0.15, opaque_rows: int = 0) -> dict[str,
         "surface": surface,
         "volumes": phase_volumes(labels, tube, own, interface=surface),
     }
+
+
+def _given(parts: dict[str, xr.Dataset]) -> tuple[Any, ...]:
+    """What the interface is measured from."""
+    labels = parts["labels"]
+    return labels, surface_of(labels, parts["labels"]), parts["volume"], parts["bore"], parts["levels"], None
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +83,7 @@ def test_every_second_column_gives_the_same_cavity(
     seen: dict[str, xr.Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gap_fit, "_MOST_COLUMNS", CELL.inside().size / 3)
-    coarse = interface(seen["labels"], seen["volume"], seen["bore"], seen["levels"], None, seen["labels"])
+    coarse = interface(*_given(seen))
     assert float(coarse["cavity_volume"]) == pytest.approx(float(seen["surface"]["cavity_volume"]), rel=0.1)
 
 
@@ -114,9 +121,8 @@ def test_where_grey_values_stray_an_unseen_gap_is_bounded_and_a_seen_one_is_not_
         return fit
 
     monkeypatch.setattr("operando.morphology.interface.fit_gap", noted)
-    given = (parts["labels"], parts["volume"], parts["bore"], parts["levels"], None, parts["labels"], PHASES)
-    interface(*given)
-    surface = interface(*given, InterfaceParameters(largest_misfit=found[0] / times))
+    interface(*_given(parts))
+    surface = interface(*_given(parts), params=InterfaceParameters(largest_misfit=found[0] / times))
     sentence, *doubts = surface.attrs["warnings"]
     assert bool(doubts) == (gap > 0)
     assert np.isfinite(float(surface["contact_loss"])) == told
@@ -127,8 +133,7 @@ def test_where_grey_values_stray_an_unseen_gap_is_bounded_and_a_seen_one_is_not_
 
 
 def test_a_void_on_the_anode_that_may_be_a_streak_is_no_lower_bound(seen: dict[str, xr.Dataset]) -> None:
-    given = (seen["labels"], seen["volume"], seen["bore"], seen["levels"], None, seen["labels"], PHASES)
-    surface = interface(*given, InterfaceParameters(largest_misfit=1e-3))
+    surface = interface(*_given(seen), params=InterfaceParameters(largest_misfit=1e-3))
     counted = phase_volumes(seen["labels"], seen["bore"], seen["levels"], interface=None)
     doubting = phase_volumes(seen["labels"], seen["bore"], seen["levels"], interface=surface)
     void, before = doubting.sel(phase="void"), counted.sel(phase="void")
@@ -149,7 +154,7 @@ def test_a_void_that_only_the_labels_show_on_the_anode_is_doubted_though_the_fit
     label[streak], share[streak] = 1, FULL
     labels = parts["labels"].copy(data={**{n: v.values for n, v in parts["labels"].data_vars.items()},
                                         "label": label, "share": share})  # fmt: skip
-    surface = interface(labels, parts["volume"], parts["bore"], parts["levels"], None, parts["labels"], PHASES)
+    surface = interface(*_given(parts | {"labels": labels}))
     assert float(surface["contact_loss"]) == 0.0
     assert float(surface["void_doubted"]) > 0.5 * streak.sum() * VOXEL**3
     void = phase_volumes(labels, parts["bore"], parts["levels"], interface=surface).sel(phase="void")
@@ -196,7 +201,8 @@ def test_nothing_to_measure_without_an_electrolyte() -> None:
     counted = histogram(volume, tube, None)
     own = levels(counted, classify([counted], ("void", "concrete")))
     labels = segment(volume, tube, own, phases=("void", "concrete"))
-    surface = interface(labels, volume, tube, own, None, labels, ("void", "concrete"))
+    found = surface_of(labels, labels, ("void", "concrete"))
+    surface = interface(labels, found, volume, tube, own, None, phases=("void", "concrete"))
     assert np.isnan(surface["contact_area"])
     assert surface.attrs["warnings"]
 

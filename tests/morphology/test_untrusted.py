@@ -17,6 +17,7 @@ from operando.morphology.interface import interface
 from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
 from operando.morphology.segment import SegmentParameters, segment
+from operando.morphology.surface import surface as surface_of
 
 CELL = Cell(shape=(28, 44, 44), bore=17.0, level=11.0, gap=5.0, gap_at=(22.0, 22.0), gap_radius=8.0)
 LATER = with_change(CELL, growth=1.5)
@@ -45,7 +46,7 @@ def _measure(pair: dict[str, list[xr.Dataset]], scans: list[xr.Dataset], trust: 
     tube, own = pair["bore"][0], pair["levels"]
     labels = [segment(scan, tube, one, None, trust, params=AT_THE_WALL) for scan, one in zip(scans, own, strict=True)]
     parts = list(zip(labels, scans, own, strict=True))
-    surfaces = [interface(label, scan, tube, one, None, labels[0]) for label, scan, one in parts]
+    surfaces = [interface(label, surface_of(label, labels[0]), scan, tube, one, None) for label, scan, one in parts]
     volumes = [
         phase_volumes(label, tube, one, interface=surface)
         for (label, _, one), surface in zip(parts, surfaces, strict=True)

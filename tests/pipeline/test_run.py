@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from operando.model.errors import ConfigurationError
@@ -148,6 +149,19 @@ def test_a_truncated_scan_fails_alone(raw: Path) -> None:
     sentences = [w["text"] for w in summary["warnings"] if w["file"] and w["file"].endswith("scan_0002.nxs")]
     assert len(sentences) >= 1
     assert "scan_0002.nxs" in sentences[0]
+
+
+def test_how_far_the_surface_came_runs_through_the_series_and_passes_over_a_scan_that_failed(raw: Path) -> None:
+    scan = raw / "raw" / "tomo" / "scan_0002.nxs"
+    scan.write_bytes(scan.read_bytes()[: scan.stat().st_size // 2])
+    report, _ = _run(raw, Options(workers=0, only=("reach",), publish=False))
+    assert report.exit_status == 3
+    results = Results(raw)
+    assert [int(frame) for frame in results.frames("reach")] == [0, 1, 3]
+    facing = int(results.product("surface", 0)["facing"])
+    heights = [facing * results.product("surface", n)["height"].values for n in (0, 1, 3)]
+    reached = facing * results.product("reach", 3)["height"].values
+    assert np.array_equal(reached, np.fmax.reduce(heights), equal_nan=True)
 
 
 def test_a_file_that_is_not_there_is_named(raw: Path) -> None:

@@ -19,13 +19,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-Way = Literal["same", "series", "first", "own", "before", "after"]
+Way = Literal["same", "series", "first", "previous", "own", "before", "after"]
 
 Series = Annotated[Sequence[T], "series"]
 """All frames of a product, in order of time; frames that failed are absent (see ``attrs['frame']``)."""
 
 First = Annotated[T, "first"]
 """The product of the first frame."""
+
+Previous = Annotated[T, "previous"]
+"""The product of the nearest earlier frame that has one; absent for the first, so that it is always optional. A step
+may take its own product of the frame before: what it makes then runs through the series."""
 
 Own = Annotated[T, "own"]
 """This frame's row of a table made for the whole experiment (one row a frame, coordinate ``scan`` or ``spectrum``).

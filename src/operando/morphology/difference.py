@@ -22,11 +22,11 @@ from operando.model.step import After, Before, Setting, step
 from operando.morphology.blocks import Grid, bin_array, grid_of, ranges, read_rows, rows_per_block
 from operando.morphology.cross_check import advance_of, disagreement, uncommon
 from operando.morphology.edges import EdgeSums
+from operando.morphology.height_map import NAMES
 from operando.morphology.inside import Inside
 from operando.morphology.missed_void import MissedVoid, unseen_take
 from operando.morphology.roles import Roles
 from operando.morphology.shares import known, phase_share
-from operando.morphology.surface import NAMES
 
 CAUSES = ["threshold", "registration", "noise", "grey_scale", "gap"]
 

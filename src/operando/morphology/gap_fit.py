@@ -54,7 +54,8 @@ class GapFit:
 
     ``narrow`` and ``wide``: with the point spread a standard deviation narrower, wider; ``dark``: with
     the void's grey value lower by its own. ``void``: that grey value. ``misfit``: typical residual beyond
-    the surface over the contrast of void and electrolyte.
+    the surface over the contrast of void and electrolyte. ``drag``: by how much the surface seems to lie deeper
+    for each voxel of a gap much thinner than the point spread ``width``.
     """
 
     gap: np.ndarray
@@ -64,6 +65,7 @@ class GapFit:
     void: np.ndarray
     width: float
     misfit: float
+    drag: float
 
     def spread_out(self, stride: int, height: np.ndarray) -> "GapFit":
         """The maps with every column of ``height``, each as its nearest fitted one."""
@@ -95,7 +97,7 @@ def fit_gap(
     mean, voxel = levels["mean"].values, float(place_spacing(volume))
     if roles.void is None or roles.electrolyte is None or float(levels["blur"]) < 0.05 * voxel:
         return None
-    void, electrolyte = float(mean[roles.void - 1]), float(mean[roles.electrolyte - 1])
+    void, electrolyte, dense = (float(mean[label - 1]) for label in (roles.void, roles.electrolyte, roles.anode))
     if not np.isfinite(void + electrolyte) or electrolyte <= void:
         return None
     stride = int(np.ceil(np.sqrt(height.size / _MOST_COLUMNS)))
@@ -103,7 +105,7 @@ def fit_gap(
     length = _SHORTEST
     while True:
         found = columns(volume, calm_height, facing, place, wall_um, length, stride, labels)
-        result = _fit(found, calm_height, stride, void, electrolyte)
+        result = _fit(found, calm_height, stride, void, electrolyte, dense)
         told = result.gap[np.isfinite(result.gap)]
         if length >= _LONGEST or np.sum(told > length - 8) <= 1e-3 * told.size:
             return result.spread_out(stride, height)
@@ -116,7 +118,7 @@ def place_spacing(volume: Volume) -> float:
     return float(z[1] - z[0]) if len(z) > 1 else 1.0
 
 
-def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electrolyte: float) -> GapFit:
+def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electrolyte: float, dense: float) -> GapFit:
     anode = found.level(np.broadcast_to(found.steps <= -3, found.raw.shape), 1.5)
     levels = np.stack([np.full_like(anode, void), np.full_like(anode, electrolyte), anode])
     tilt = _tilt(height, stride)
@@ -135,7 +137,8 @@ def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electroly
     dark = _gaps(found, darker, widths)[0]
     gap, narrow, wide, dark = (sharpened(one) for one in (gap, narrow, wide, dark))
     typical = float(np.sqrt(_typical(beyond)))
-    return GapFit(gap, narrow, wide, dark, levels[0], width, typical / (electrolyte - void))
+    drag = (electrolyte - void) / (dense - electrolyte)
+    return GapFit(gap, narrow, wide, dark, levels[0], width, typical / (electrolyte - void), drag)
 
 
 def _tilt(height: np.ndarray, stride: int) -> np.ndarray:

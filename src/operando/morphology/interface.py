@@ -9,16 +9,18 @@ from pydantic import Field
 
 from operando.model.constants import NORMAL_95
 from operando.model.parameters import Parameters
-from operando.model.products.morphology import INTERFACE, Bore, Interface, Labels, Levels, Motions
+from operando.model.products.morphology import INTERFACE, Bore, Interface, Labels, Levels, Motions, Reach, Surface
 from operando.model.products.tomography import Volume
-from operando.model.step import First, Own, Setting, step
+from operando.model.step import Own, Previous, Setting, step
 from operando.morphology.blocks import Grid, grid_of
 from operando.morphology.doubtful import void_on_anode
 from operando.morphology.gap_fit import GapFit, fit_gap
+from operando.morphology.height_map import HeightMap, counted_gap
 from operando.morphology.placement import Placement
-from operando.morphology.rim import SEEN, Opened, opened
+from operando.morphology.retreat import Retreat, thin_gaps
+from operando.morphology.rim import SEEN, Opened, best_of, opened
 from operando.morphology.roles import Roles
-from operando.morphology.surface import HeightMap, counted_gap, facing_of, height_map, main_body
+from operando.morphology.surface import in_voxels, map_axes
 from operando.morphology.triangles import contact, roughness, smooth_height
 
 LEAST_OPEN = 0.4
@@ -56,50 +58,60 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=20)
+@step(version=21)
 def interface(
     labels: Labels,
+    surface: Surface,
     volume: Volume,
     bore: Bore,
     levels: Levels,
     motions: Own[Motions] | None,
-    first: First[Labels],
+    reach: Previous[Reach] | None = None,
     phases: Annotated[tuple[str, ...], Setting("tomography.phases")] = ("void", "electrolyte", "anode"),
     params: InterfaceParameters = _DEFAULTS,
 ) -> Interface:
-    """Measure the anode's surface as a height map z(y, x), the gap before it, the area in contact and the cavities.
+    """Measure the gap before the anode's surface, the area in contact and the cavities.
 
-    Every column is walked from the electrolyte's side to the first voxel of the anode's main body (loose bright
-    particles are none of it). Which side that is follows from the first scan. The gap is fitted to the grey values of
-    each column (see ``gap_fit``): thresholds would lose it in the tail of the dense anode. A gap is open where it is
-    seen, and on its rim, where it is too thin to be seen and is taken to taper out as it did before. The contact area
-    is that of the height map's triangles without an open gap; faces under an overhang are not seen by it.
-    The bounds hold the uncertainty of the point spread and of the void's grey value, and the rim. Where residuals are
-    large beside the contrast of void and electrolyte no gap is measured: if none is seen the bounds say what may hide
-    (to ``BOUNDED_TO`` times the limit), else nothing is said; either way the void that the labels show on the anode is
-    told as doubtful. A label image is counted as it is.
+    The gap is fitted to the grey values of each column (see ``gap_fit``): thresholds would lose it in the tail of the
+    dense anode. One too thin for that is told by how far the surface has drawn back from where it had been, if the
+    electrolyte stayed there (see ``retreat``). A gap is open where it is seen, and on its rim, where it is too thin to
+    be seen and is taken to taper out as it did before. The contact area is that of the height map's triangles without
+    an open gap.
+    The bounds hold the uncertainty of the point spread, of the void's grey value and of where the electrolyte is, and
+    the rim. Where residuals are large beside the contrast of void and electrolyte no gap is measured: if none is seen
+    the bounds say what may hide (to ``BOUNDED_TO`` times the limit), else nothing is said; either way the void that the
+    labels show on the anode is told as doubtful. A label image is counted as it is.
     """
     grid = grid_of(labels, "label")
     roles = Roles.of(phases)
-    facing = facing_of(first, roles)
-    if facing == 0:
-        return _nothing(grid, _NO_SURFACE)
-    surface = height_map(labels, roles, facing, main_body(labels, grid, roles))
-    if not np.isfinite(surface.height).any():
+    heights = in_voxels(surface, grid)
+    if not np.isfinite(heights.height).any():
         return _nothing(grid, _NO_SURFACE)
     place = Placement.of(bore, motions, grid)
     wall = min(2.0 * float(levels["blur"]), 4.0 * float(grid.spacing[1]))
-    fit = fit_gap(volume, surface.height, facing, levels, roles, place, wall, labels)
-    gaps = _counted(surface, params) if fit is None else _fitted(fit, surface, params)
-    return _pack(surface, gaps, labels, grid, roles, params)
+    fit = fit_gap(volume, heights.height, heights.facing, levels, roles, place, wall, labels)
+    if fit is None:
+        gaps = _counted(heights, params)
+    else:
+        gaps = _fitted(fit, heights, None if reach is None else _retreated(surface, reach, grid), params)
+    return _pack(heights, gaps, labels, grid, roles, params)
+
+
+def _retreated(surface: Surface, reach: Reach, grid: Grid) -> np.ndarray:
+    """How far the surface (y, x) lies behind where it had been, voxels."""
+    back = reach["height"].values.astype(float) - surface["height"].values
+    return np.asarray(int(surface["facing"]) * back / grid.spacing[0])
 
 
 @dataclass(frozen=True)
 class _Gaps:
-    """What is taken as open (None: not to be told) and the other ways it may be, voxels."""
+    """What is taken as open (None: not to be told) and the other ways it may be, voxels.
+
+    Of ``others`` each is one standard deviation away to one side, or to both sides.
+    """
 
     best: Opened | None
-    others: tuple[Opened, ...]
+    others: tuple[tuple[Opened, ...], ...]
     warnings: list[str]
     told: np.ndarray
     """Columns (y, x) of which gap or contact can be told."""
@@ -117,25 +129,32 @@ def _counted(surface: HeightMap, params: InterfaceParameters) -> _Gaps:
     for factor in (1.0, 0.5, 1.5):
         seen = np.nan_to_num(surface.gap) >= factor * params.smallest_gap_voxels
         maps.append(Opened(seen, np.zeros_like(seen), np.where(seen, surface.gap, 0.0)))
-    return _Gaps(maps[0], tuple(maps[1:]), [], np.isfinite(surface.height))
+    return _Gaps(maps[0], (tuple(maps[1:]),), [], np.isfinite(surface.height))
 
 
-def _fitted(fit: GapFit, surface: HeightMap, params: InterfaceParameters) -> _Gaps:
+def _fitted(fit: GapFit, surface: HeightMap, back: np.ndarray | None, params: InterfaceParameters) -> _Gaps:
     told = np.isfinite(fit.gap) & np.isfinite(surface.height)
     hidden = 1 - float(told.sum()) / max(float(np.isfinite(surface.height).sum()), 1.0)
     untold = f"before {100 * hidden:.0f} % of the anode's surface too much is unknown to tell a gap from contact"
     if not told.any():
         return _Gaps(None, (), [untold], told, believed=False)
-    best = opened(fit.gap)
+    thin = None if back is None else thin_gaps(back, fit.gap, fit.drag, fit.width)
+    best = _opened(fit.gap, thin)
     strays = f"beside the anode grey values deviate by {fit.misfit:.2g} of what void and electrolyte differ, so that "
     rough = fit.misfit > params.largest_misfit
     if rough and (best.seen.any() or fit.misfit > BOUNDED_TO * params.largest_misfit):
         return _Gaps(None, (), [strays + "gaps can't be measured"], told, believed=False)
-    closed = smooth_height(fit.gap, 1.0)[~best.everywhere & np.isfinite(fit.gap)]
+    closed = smooth_height(best_of(fit.gap, None if thin is None else thin.gap), 1.0)[~best.everywhere & told]
     unsure = float(np.sqrt(np.nanmean(closed**2))) if closed.size else 0.0
     warnings = [strays + "gaps are only bounded"] * rough + [untold] * (hidden > MOST_UNTOLD)
-    others = tuple(opened(gap) for gap in (fit.narrow, fit.wide, fit.dark))
-    return _Gaps(best, others, warnings, told, bool(best.seen.any()), fit.void, unsure)
+    others = [(_opened(fit.narrow, thin), _opened(fit.wide, thin)), (_opened(fit.dark, thin),)]
+    if thin is not None:
+        others.append((_opened(fit.gap, thin.shifted(-1)), _opened(fit.gap, thin.shifted(1))))
+    return _Gaps(best, tuple(others), warnings, told, bool(best.seen.any()), fit.void, unsure)
+
+
+def _opened(gap: np.ndarray, thin: Retreat | None) -> Opened:
+    return opened(gap, None if thin is None else thin.gap)
 
 
 def _pack(
@@ -164,7 +183,7 @@ def _pack(
         values |= {"cavity_counted": float("nan"), "cavity_grey": float("nan")}
     doubted = 0.0 if gaps.believed else void_on_anode(labels, grid, roles) * grid.voxel_volume
     return INTERFACE.new(
-        coords=_coordinates(grid),
+        coords=map_axes(grid),
         attrs={"warnings": gaps.warnings + _doubt(doubted)},
         height=height.astype(np.float32),
         gap=gap.astype(np.float32),
@@ -202,7 +221,7 @@ def _unknown_share(labels: Labels, known: np.ndarray) -> float:
 
 
 def _contact(
-    best: Opened, others: tuple[Opened, ...], height: np.ndarray, smooth: np.ndarray, pixel: np.ndarray
+    best: Opened, others: tuple[tuple[Opened, ...], ...], height: np.ndarray, smooth: np.ndarray, pixel: np.ndarray
 ) -> dict[str, float]:
     """Contact area and loss with their bounds: the rim's part, and what the other fits say, each normal."""
 
@@ -211,7 +230,7 @@ def _contact(
 
     touching, whole = areas(best.everywhere)
     rim = RIM_AREA_STD * (areas(best.seen)[0] - touching)
-    away = _spread([areas(other.everywhere)[0] - touching for other in others])
+    away = _spread([[areas(one.everywhere)[0] - touching for one in sides] for sides in others])
     half = NORMAL_95 * float(np.hypot(rim, away))
     area_half = half + _area_noise(height, smooth, whole)
     loss = 1 - touching / whole if whole else float("nan")
@@ -235,11 +254,11 @@ def _hidden_contact(values: dict[str, float], unsure: float) -> dict[str, float]
     }
 
 
-def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid, hidden: float) -> dict[str, float]:
+def _cavity(best: Opened, others: tuple[tuple[Opened, ...], ...], grid: Grid, hidden: float) -> dict[str, float]:
     """Volume of the open gaps with its bounds, µm³; above it also one standard deviation of what contact may hide."""
     volume = float(best.gap.sum())
     rim = RIM_VOLUME_STD * float(best.gap[best.rim].sum())
-    away = _spread([float(other.gap.sum()) - volume for other in others])
+    away = _spread([[float(one.gap.sum()) - volume for one in sides] for sides in others])
     half = NORMAL_95 * float(np.sqrt(rim**2 + away**2 + (0.01 * volume) ** 2))
     voxel = grid.voxel_volume
     return {
@@ -249,11 +268,9 @@ def _cavity(best: Opened, others: tuple[Opened, ...], grid: Grid, hidden: float)
     }
 
 
-def _spread(changes: list[float]) -> float:
-    """One standard deviation from the changes by (narrower, wider) point spread and by a darker void."""
-    if len(changes) < 2:
-        return 0.0
-    return float(np.hypot((changes[1] - changes[0]) / 2, changes[2] if len(changes) > 2 else 0.0))
+def _spread(changes: list[list[float]]) -> float:
+    """One standard deviation from changes by one each, to one side or to both."""
+    return float(np.linalg.norm([(one[-1] - one[0]) / 2 if len(one) > 1 else one[0] for one in changes]))
 
 
 def smallest_gap_um(voxel: float) -> float:
@@ -267,11 +284,6 @@ def _area_noise(height: np.ndarray, smooth: np.ndarray, area: float) -> float:
     return float(area * (0.005 + 0.02 * min(rough, 1.0))) if np.isfinite(rough) else 0.0
 
 
-def _coordinates(grid: Grid) -> dict[str, tuple[str, np.ndarray, str]]:
-    axes = grid.coordinates()
-    return {"y_map": ("y_map", axes["y"], "um"), "x_map": ("x_map", axes["x"], "um")}
-
-
 def _unknown(names: tuple[str, ...]) -> dict[str, float]:
     return {f"{name}{suffix}": float("nan") for name in names for suffix in ("", "_low", "_high")}
 
@@ -282,7 +294,7 @@ _NO_SURFACE = "anode and electrolyte were not both seen, so that there is no sur
 def _nothing(grid: Grid, sentence: str) -> Interface:
     empty = np.full(grid.shape[1:], np.nan, np.float32)
     return INTERFACE.new(
-        coords=_coordinates(grid),
+        coords=map_axes(grid),
         attrs={"warnings": [sentence]},
         height=empty,
         gap=empty.copy(),

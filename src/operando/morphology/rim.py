@@ -9,6 +9,9 @@ from operando.morphology.triangles import smooth_height
 SURE, SEEN = 2.5, 1.8
 """A gap is believed from the first on, and followed down to the second, voxels."""
 
+BY_RETREAT = 0.4, 0.7
+"""The same of a gap that the retreat of the surface tells: seen, sure."""
+
 _NEARBY, _TOO_OPEN = 10.0, 0.45
 """Fits bear a rim out where it is open by no more than their mean over so many columns, and so many voxels."""
 _LEAST_SHARE = 0.1
@@ -32,28 +35,49 @@ class Opened:
         return np.asarray(self.seen | self.rim)
 
 
-def opened(gap: np.ndarray) -> Opened:
+def opened(fitted: np.ndarray, retreat: np.ndarray | None = None) -> Opened:
     """Open gaps are the connected places above ``SEEN`` that reach ``SURE``; beyond, they taper out.
 
+    ``fitted``: the gap (y, x) by each column's profile, ``retreat``: that by how far the surface has drawn back, NaN
+    where it tells nothing; it sees thinner gaps.
+
     In the rim the gap goes on straight, with the slope that it has at the border of what is seen, or as much steeper as
-    the fits there don't bear it out: single ones don't tell a thin gap from none, but their mean does.
+    the profiles there don't bear it out: single ones don't tell a thin gap from none, but their mean does.
     """
     from scipy import ndimage
 
+    told = np.zeros(fitted.shape, bool) if retreat is None else np.isfinite(retreat + fitted)
+    gap = best_of(fitted, retreat)
     calm = smooth_height(gap, 1.0)
-    high = np.nan_to_num(calm, nan=-1.0)
-    parts, _ = ndimage.label(high > SEEN)
-    sure = np.unique(parts[high > SURE])
-    seen = np.isin(parts, sure[sure > 0])
+    seen = _reaching(smooth_height(fitted, 1.0), SEEN, SURE) | _reaching(np.where(told, calm, np.nan), *BY_RETREAT)
     if not seen.any():
         return Opened(seen, seen.copy(), np.zeros_like(gap))
     slope = _slope(gap, seen)
     distance, (row, column) = ndimage.distance_transform_edt(~seen, return_indices=True)
     border, steep = calm[row, column], slope[row, column] * distance
     near = ~seen & np.isfinite(gap) & (border > steep) & (distance < _FARTHEST)
-    taper = border - steep / _borne_out(gap, np.where(near, border - steep, np.nan))
+    borne_out = np.where(told, 1.0, _borne_out(fitted, np.where(near, border - steep, np.nan)))
+    taper = border - steep / borne_out
     rim = near & (taper > 0)
     return Opened(seen, rim, np.where(seen, gap, np.where(rim, taper, 0.0)))
+
+
+def best_of(fitted: np.ndarray, retreat: np.ndarray | None) -> np.ndarray:
+    """The gap by its profile where that is thick, by the ``retreat`` (NaN: tells nothing) where it is thin."""
+    if retreat is None:
+        return fitted
+    thick = np.clip(smooth_height(fitted, 1.0) - SURE, 0.0, 1.0)
+    return np.where(np.isfinite(retreat), thick * fitted + (1 - thick) * retreat, fitted)
+
+
+def _reaching(gap: np.ndarray, least: float, sure: float) -> np.ndarray:
+    """Connected places where the gap is above ``least`` that are above ``sure`` somewhere."""
+    from scipy import ndimage
+
+    high = np.nan_to_num(gap, nan=-1.0)
+    parts, _ = ndimage.label(high > least)
+    found = np.unique(parts[high > sure])
+    return np.asarray(np.isin(parts, found[found > 0]))
 
 
 def _borne_out(gap: np.ndarray, taper: np.ndarray) -> np.ndarray:

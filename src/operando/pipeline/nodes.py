@@ -157,6 +157,8 @@ class Nodes:
             return None
         if way in {"series", "first"}:
             return self._of_frames(needed)
+        if way == "previous":
+            return self._previous(node, contract)
         if way in {"before", "after"}:
             frame = node.frame.split("|")[0 if way == "before" else 1]
         elif way == "own":
@@ -168,6 +170,14 @@ class Nodes:
         if found is None and not needed.optional:
             raise BlockedError(f"{contract.name} of {frame or 'the experiment'} could not be made")
         return found
+
+    def _previous(self, node: Node, contract: Contract) -> Origin | None:
+        """What makes a product of the nearest earlier frame that has one."""
+        assert node.step.over is not None
+        frames = self.frames[node.step.over]
+        numbers = range(self.index_of(node.step.over, node.frame) - 1, -1, -1)
+        earlier = (self._settled(contract, frames[number]) for number in numbers)
+        return next((origin for origin in earlier if origin is not None), None)
 
     def _of_frames(self, needed: Input) -> Origin | dict[str, Origin] | None:
         """Everything that could be made of a product, or the first of it."""

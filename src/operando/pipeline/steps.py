@@ -37,7 +37,7 @@ def _ordered(steps: dict[str, Step[Any, Any]]) -> dict[str, Step[Any, Any]]:
 
     makers = {output.name: step.name for step in steps.values() for output in step.outputs}
     needs = {
-        step.name: sorted({makers[i.contract.name] for i in step.inputs if i.contract.name in makers})
+        step.name: sorted({makers[i.contract.name] for i in step.inputs if i.contract.name in makers} - {step.name})
         for step in sorted(steps.values(), key=lambda s: s.name)
     }
     order = TopologicalSorter(needs).static_order()

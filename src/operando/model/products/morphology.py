@@ -111,6 +111,24 @@ PHASE_VOLUMES = Contract(
     frame="scan",
 )
 
+SURFACE = Contract(
+    "surface",
+    "the anode's surface towards the electrolyte as a height map, and what the labels show before it",
+    {
+        "height": Variable(("y_map", "x_map"), "um", "of the anode's surface along z; NaN where unknown"),
+        "void": Variable(("y_map", "x_map"), "um", "thickness of the void that the labels show before it"),
+        "facing": Variable((), "1", "1 if the surface faces growing z, -1 if it faces falling z, 0 if unknown"),
+    },
+    frame="scan",
+)
+
+REACH = Contract(
+    "reach",
+    "how far the anode's surface has come up to this scan",
+    {"height": Variable(("y_map", "x_map"), "um", "farthest towards the electrolyte; NaN where it was never seen")},
+    frame="scan",
+)
+
 INTERFACE = Contract(
     "interface",
     "the anode's surface towards the electrolyte as a height map, and the gap before it",
@@ -229,6 +247,8 @@ Classes = Annotated[xr.Dataset, CLASSES]
 Levels = Annotated[xr.Dataset, LEVELS]
 Labels = Annotated[xr.Dataset, LABELS]
 PhaseVolumes = Annotated[xr.Dataset, PHASE_VOLUMES]
+Surface = Annotated[xr.Dataset, SURFACE]
+Reach = Annotated[xr.Dataset, REACH]
 Interface = Annotated[xr.Dataset, INTERFACE]
 Cavities = Annotated[xr.Dataset, CAVITIES]
 Tracks = Annotated[xr.Dataset, TRACKS]

@@ -1,0 +1,95 @@
+"""Thin gaps from how far the anode's surface has drawn back, if the electrolyte stayed where it was."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operando.morphology.retreat import Retreat, thin_gaps
+from operando.morphology.rim import opened
+from operando.morphology.triangles import smooth_height
+
+SIZE, WIDTH = 90, 0.8
+RADIUS = np.hypot(np.arange(SIZE)[:, None] - 45, np.arange(SIZE) - 45)
+BELL = 6.0 * np.exp(-0.5 * (RADIUS / 12) ** 2)
+"""A gap of which no profile shows where it ends: 0.5 voxel at twice the distance at which 2 are seen."""
+CUT = np.maximum(BELL - 0.5, 0.0)
+
+
+def noise(seed: int, std: float, wide: float = 0.7) -> np.ndarray:
+    field = smooth_height(np.random.default_rng(seed).normal(0, 1.0, (SIZE, SIZE)), wide)
+    return np.asarray(std * field / field.std())
+
+
+def profiles(gap: np.ndarray, seed: int = 1) -> np.ndarray:
+    """What profiles say: thick gaps to 0.2 voxel, thin ones not."""
+    return np.asarray(np.where(gap > 1.8, gap, 0.4 + 0.3 * gap) + noise(seed, 0.2))
+
+
+def read(retreat: np.ndarray, gap: np.ndarray, drag: float = 0.0) -> Retreat | None:
+    return thin_gaps(retreat + noise(9, 0.06), profiles(gap), drag, WIDTH)
+
+
+def test_a_gap_far_thinner_than_the_point_spread_is_told_from_contact() -> None:
+    told = read(CUT, CUT)
+    assert told is not None
+    assert told.std < 0.1
+    thin = (CUT > 0) & (CUT < 1.8)
+    assert np.mean(told.gap[thin]) == pytest.approx(np.mean(CUT[thin]), abs=0.05)
+    found = opened(profiles(CUT), told.gap)
+    blind = opened(profiles(CUT))
+    area = np.sum(CUT > 0)
+    assert found.everywhere.sum() == pytest.approx(area, rel=0.12)
+    assert abs(blind.everywhere.sum() - area) > 2 * abs(found.everywhere.sum() - area)
+    assert found.gap.sum() == pytest.approx(CUT.sum(), rel=0.02)
+
+
+@given(st.floats(-2.0, 2.0), st.integers(0, 50))
+def test_an_electrolyte_that_moved_as_a_whole_changes_nothing(by: float, seed: int) -> None:
+    """Nor does a scan that is registered off by as much."""
+    still, moved = (thin_gaps(CUT + noise(seed, 0.06) + shift, profiles(CUT, seed), 0.0, WIDTH) for shift in (0.0, by))
+    assert still is not None
+    assert moved is not None
+    assert np.nanmax(np.abs(moved.gap - still.gap)) < 0.03
+
+
+def test_an_electrolyte_that_moved_unevenly_leaves_thin_gaps_untold() -> None:
+    assert read(CUT + noise(3, 1.2, wide=8.0), CUT) is None
+
+
+def test_an_electrolyte_that_followed_wherever_it_touched_is_no_gap() -> None:
+    """The anode drew back everywhere; a gap opened in the middle only."""
+    followed = np.where(CUT > 0, 0.0, 1.2)
+    assert read(CUT + followed, CUT) is None
+
+
+def test_without_a_gap_that_profiles_show_retreats_tell_nothing() -> None:
+    assert read(np.minimum(CUT, 1.0), np.minimum(CUT, 1.0)) is None
+
+
+def test_where_the_retreat_contradicts_the_profile_the_profile_counts() -> None:
+    """A particle that was taken for the anode before is no gap of ten voxels."""
+    particle = RADIUS > 60
+    told = read(CUT + 10.0 * particle, CUT)
+    assert told is not None
+    assert np.isnan(told.gap[particle]).all()
+    assert not opened(profiles(CUT), told.gap).everywhere[particle].any()
+
+
+def test_what_a_thin_gap_takes_from_the_anodes_edge_is_given_back() -> None:
+    """Grey values that a gap lacks are missed at the anode's edge: it is met too deep, by a tenth of the gap here."""
+    drag, steps = 0.1, np.linspace(-8, 8, 4001)
+    normal = np.vectorize(__import__("math").erf)
+
+    def edge(gap: float) -> float:
+        """Where half of the step from electrolyte (0.1) to anode (1.1) is met, in the blurred profile of both."""
+        anode = 1.1 * (1 - normal(steps / WIDTH / np.sqrt(2))) / 2
+        behind = 0.1 * (1 + normal((steps - gap) / WIDTH / np.sqrt(2))) / 2
+        return float(np.interp(-0.6, -(anode + behind), steps))
+
+    for gap in (0.3, 0.8, 1.5):
+        seen = np.where(CUT > 0, CUT, 0.0)
+        spot = RADIUS > 50
+        told = read(np.where(spot, gap - edge(gap), seen), np.where(spot, gap, CUT), drag)
+        assert told is not None
+        assert np.nanmean(told.gap[spot & np.isfinite(told.gap)]) == pytest.approx(gap, abs=0.03)
