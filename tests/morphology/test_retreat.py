@@ -1,12 +1,17 @@
 """Thin gaps from how far the anode's surface has drawn back, if the electrolyte stayed where it was."""
 
+import math
+
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operando.model.products.morphology import SURFACE
 from operando.morphology.retreat import Retreat, thin_gaps
 from operando.morphology.rim import opened
+from operando.morphology.surface import reach
 from operando.morphology.triangles import smooth_height
 
 SIZE, WIDTH = 90, 0.8
@@ -79,7 +84,7 @@ def test_where_the_retreat_contradicts_the_profile_the_profile_counts() -> None:
 def test_what_a_thin_gap_takes_from_the_anodes_edge_is_given_back() -> None:
     """Grey values that a gap lacks are missed at the anode's edge: it is met too deep, by a tenth of the gap here."""
     drag, steps = 0.1, np.linspace(-8, 8, 4001)
-    normal = np.vectorize(__import__("math").erf)
+    normal = np.vectorize(math.erf)
 
     def edge(gap: float) -> float:
         """Where half of the step from electrolyte (0.1) to anode (1.1) is met, in the blurred profile of both."""
@@ -93,3 +98,23 @@ def test_what_a_thin_gap_takes_from_the_anodes_edge_is_given_back() -> None:
         told = read(np.where(spot, gap - edge(gap), seen), np.where(spot, gap, CUT), drag)
         assert told is not None
         assert np.nanmean(told.gap[spot & np.isfinite(told.gap)]) == pytest.approx(gap, abs=0.03)
+
+
+def surface_at(height: float, columns: int = 6, facing: int = 1) -> xr.Dataset:
+    axes = {name: (name, 2.5 * np.arange(columns), "um") for name in ("y_map", "x_map")}
+    level = np.full((columns, columns), height, np.float32)
+    return SURFACE.new(coords=axes, height=level, void=np.zeros_like(level), facing=facing)
+
+
+@pytest.mark.parametrize("facing", [1, -1])
+def test_the_reach_never_draws_back_and_knows_which_way_is_forward(facing: int) -> None:
+    reached = None
+    for height in (10.0, 14.0, 11.0):
+        reached = reach(surface_at(facing * height, facing=facing), reached)
+    assert reached is not None
+    assert np.all(reached["height"] == facing * 14.0)
+
+
+def test_a_scan_on_another_grid_passes_the_reach_on() -> None:
+    before = reach(surface_at(14.0), None)
+    assert reach(surface_at(90.0, columns=4), before).identical(before)

@@ -18,9 +18,9 @@ from operando.morphology.gap_fit import GapFit, fit_gap
 from operando.morphology.height_map import HeightMap, counted_gap
 from operando.morphology.placement import Placement
 from operando.morphology.retreat import Retreat, thin_gaps
-from operando.morphology.rim import SEEN, Opened, best_of, opened
+from operando.morphology.rim import Opened, best_of, opened
 from operando.morphology.roles import Roles
-from operando.morphology.surface import in_voxels, map_axes
+from operando.morphology.surface import in_voxels, map_axes, on_one_grid
 from operando.morphology.triangles import contact, roughness, smooth_height
 
 LEAST_OPEN = 0.4
@@ -90,15 +90,14 @@ def interface(
     place = Placement.of(bore, motions, grid)
     wall = min(2.0 * float(levels["blur"]), 4.0 * float(grid.spacing[1]))
     fit = fit_gap(volume, heights.height, heights.facing, levels, roles, place, wall, labels)
-    if fit is None:
-        gaps = _counted(heights, params)
-    else:
-        gaps = _fitted(fit, heights, None if reach is None else _retreated(surface, reach, grid), params)
+    gaps = _counted(heights, params) if fit is None else _fitted(fit, heights, _retreated(surface, reach, grid), params)
     return _pack(heights, gaps, labels, grid, roles, params)
 
 
-def _retreated(surface: Surface, reach: Reach, grid: Grid) -> np.ndarray:
-    """How far the surface (y, x) lies behind where it had been, voxels."""
+def _retreated(surface: Surface, reach: Reach | None, grid: Grid) -> np.ndarray | None:
+    """How far the surface (y, x) lies behind where it had been, voxels; ``None`` where that is not known."""
+    if reach is None or not on_one_grid(surface, reach):
+        return None
     back = reach["height"].values.astype(float) - surface["height"].values
     return np.asarray(int(surface["facing"]) * back / grid.spacing[0])
 
@@ -271,11 +270,6 @@ def _cavity(best: Opened, others: tuple[tuple[Opened, ...], ...], grid: Grid, hi
 def _spread(changes: list[list[float]]) -> float:
     """One standard deviation from changes by one each, to one side or to both."""
     return float(np.linalg.norm([(one[-1] - one[0]) / 2 if len(one) > 1 else one[0] for one in changes]))
-
-
-def smallest_gap_um(voxel: float) -> float:
-    """A gap thinner than this is not told from contact, µm."""
-    return SEEN * voxel
 
 
 def _area_noise(height: np.ndarray, smooth: np.ndarray, area: float) -> float:

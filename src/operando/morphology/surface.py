@@ -39,13 +39,23 @@ def surface(
 
 @step(version=1)
 def reach(surface: Surface, earlier: Previous[Reach] | None) -> Reach:
-    """Follow how far towards the electrolyte the anode's surface has come: the electrolyte was pushed so far."""
+    """Follow how far towards the electrolyte the anode's surface has come: the electrolyte was pushed so far.
+
+    A scan on another grid passes on what it was given.
+    """
+    if earlier is not None and not on_one_grid(surface, earlier):
+        return earlier
     height = surface["height"].values
     if earlier is not None:
         farther = np.fmax if int(surface["facing"]) > 0 else np.fmin
         height = farther(height, earlier["height"].values)
     axes = {name: (name, surface[name].values, "um") for name in ("y_map", "x_map")}
     return REACH.new(coords=axes, height=height)
+
+
+def on_one_grid(one: Surface | Reach, other: Surface | Reach) -> bool:
+    """Whether two maps have the same columns."""
+    return all(np.array_equal(one[name].values, other[name].values) for name in ("y_map", "x_map"))
 
 
 def map_axes(grid: Grid) -> dict[str, tuple[str, np.ndarray, str]]:
