@@ -72,6 +72,13 @@ def test_without_a_gap_that_profiles_show_retreats_tell_nothing() -> None:
     assert read(np.minimum(CUT, 1.0), np.minimum(CUT, 1.0)) is None
 
 
+def test_where_nothing_is_left_in_contact_seen_gaps_alone_say_where_zero_is() -> None:
+    gap = CUT + 4.0
+    told = read(gap + 0.7, gap)
+    assert told is not None
+    assert np.median(told.gap - gap) == pytest.approx(0.0, abs=0.05)
+
+
 def test_where_the_retreat_contradicts_the_profile_the_profile_counts() -> None:
     """A particle that was taken for the anode before is no gap of ten voxels."""
     particle = RADIUS > 60

@@ -9,12 +9,9 @@ in contact pile up at one value, which is zero's (registration, and an electroly
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
+from operando.morphology.rim import SEEN, SURE
 from operando.morphology.triangles import smooth_height
-
-SHOWN, UNSEEN = 2.5, 1.8
-"""A gap is measured by its profile from the first on, and not seen by it below the second, voxels."""
 
 _LEAST_COLUMNS = 30
 _NEARBY = 4.0
@@ -59,7 +56,7 @@ def thin_gaps(retreat: np.ndarray, fitted: np.ndarray, drag: float, width: float
     """
     calm, back = smooth_height(fitted, 1.0), smooth_height(retreat, 1.0)
     with np.errstate(invalid="ignore"):
-        shown, unseen = (calm > SHOWN) & np.isfinite(back), (calm < UNSEEN) & np.isfinite(back)
+        shown, unseen = (calm > SURE) & np.isfinite(back), (calm < SEEN) & np.isfinite(back)
     if shown.sum() < _LEAST_COLUMNS:
         return None
     zero = _zero(back[unseen], float(np.median((back - calm)[shown])))
@@ -76,17 +73,20 @@ def thin_gaps(retreat: np.ndarray, fitted: np.ndarray, drag: float, width: float
 
 
 def _zero(retreats: np.ndarray, about: float) -> float | None:
-    """Where retreats without a visible gap pile up, not far from ``about``; ``None`` if far more of them lie beyond.
+    """Where retreats without a visible gap pile up, not far from ``about``; that itself where there are hardly any.
 
-    Those beyond are either thin gaps or contact with an electrolyte that followed; many alike are rather that.
+    ``None`` if far more of them lie beyond: thin gaps, or contact with an electrolyte that followed, and many alike are
+    rather that.
     """
     from scipy import ndimage
 
-    edges = np.arange(-_WITHIN, UNSEEN, _BIN)
+    edges = np.arange(-_WITHIN, SEEN, _BIN)
     counts = ndimage.gaussian_filter1d(np.histogram(retreats - about, edges)[0].astype(float), _PILE / _BIN)
     near = counts[: round(2 * _WITHIN / _BIN)]
     if counts.max() > _FOLLOWED * near.max():
         return None
+    if near.sum() < _LEAST_COLUMNS:
+        return about
     return about + float(edges[np.argmax(near)]) + _BIN / 2
 
 
@@ -95,6 +95,8 @@ def _undragged(seen: np.ndarray, drag: float, width: float) -> np.ndarray:
 
     With F the normal distribution, half of the anode's step is met drag w sqrt(2 pi) (F(gap / w) - 1/2) too deep.
     """
+    from scipy.special import ndtr
+
     gap = seen
     for _ in range(4):
         gap = seen - drag * width * np.sqrt(2 * np.pi) * (ndtr(np.maximum(gap, 0.0) / width) - 0.5)
