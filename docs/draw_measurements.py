@@ -24,17 +24,22 @@ from cells import PHASES, VOXEL, Cell, as_volume, smooth_field, with_change
 from operando.figures import style
 from operando.model.configuration import Track
 from operando.model.products.morphology import BORE, LABELS, MOTION
+from operando.morphology.blocks import grid_of
 from operando.morphology.bore import bore
 from operando.morphology.classify import classify
 from operando.morphology.difference import difference
 from operando.morphology.displacement import DisplacementParameters, displacement
+from operando.morphology.gap_fit import fit_gap
 from operando.morphology.histogram import histogram
 from operando.morphology.interface import interface
 from operando.morphology.levels import levels
 from operando.morphology.phase_volumes import phase_volumes
+from operando.morphology.placement import Placement
+from operando.morphology.rim import SEEN
+from operando.morphology.roles import Roles
 from operando.morphology.segment import segment
 from operando.morphology.shares import FULL, phase_share
-from operando.morphology.surface import surface
+from operando.morphology.surface import in_voxels, reach, surface
 from operando.morphology.track import track
 
 PICTURES = ROOT / "pictures"
@@ -265,6 +270,54 @@ def draw_gap(after: Measured) -> None:
     save(figure, "measured-gap")
 
 
+def draw_thin_gap() -> None:
+    """Where the anode had been, what its retreat says beside what the profiles say, and the gap that both make."""
+    before = with_change(CELL, roughness=2.0, bump=0.0, particle=None)
+    after = with_change(before, gap=9.0, gap_radius=24.0, gap_power=1.5, gap_at=(40.0, 40.0), drawn_back=True)
+    scans = [cell.volume(0.7, 0.2, seed) for seed, cell in enumerate((before, after))]
+    tube = bore(scans[0], 2 * CELL.bore * VOXEL / 1000)
+    counted = [histogram(scan, tube, None) for scan in scans]
+    own = [levels(one, classify(counted)) for one in counted]
+    labels = [segment(scan, tube, one) for scan, one in zip(scans, own, strict=True)]
+    maps = [surface(label, labels[0]) for label in labels]
+    told = interface(labels[1], maps[1], scans[1], tube, own[1], None, reach(maps[0], None))
+    blind = interface(labels[1], maps[1], scans[1], tube, own[1], None, None)
+    place = Placement.of(tube, None, grid_of(labels[1], "label"))
+    fit = fit_gap(
+        scans[1], in_voxels(maps[1], grid_of(labels[1], "label")).height, 1, own[1], Roles.of(PHASES), place, 4
+    )
+    assert fit is not None
+
+    figure, axes = plt.subplots(1, 3, figsize=(9.8, 3.2), layout="constrained", width_ratios=(1.15, 1, 1.1))
+    show(axes[0], scans[1]["mu"].values[:, MIDDLE], cmap="gray", vmin=-0.5, vmax=9.0)
+    x = told["x_map"].values
+    now, then = (one["height"].values[MIDDLE] for one in maps[::-1])
+    axes[0].fill_between(x, now, then, where=then > now, color=style.SKY, alpha=0.7, lw=0)
+    axes[0].plot(x, now, color=style.ORANGE, lw=1, label="now")
+    axes[0].plot(x, then, color="white", lw=0.8, ls="--", label="where it had been")
+    axes[0].legend(fontsize=8, loc="upper left", facecolor="0.5", labelcolor="white")
+    axes[0].set(xlabel="x (µm)", ylabel="z (µm)", ylim=(0, 110))
+    axes[0].set_title("the anode's surface", fontsize=9)
+    back = maps[0]["height"].values - maps[1]["height"].values
+    axes[1].plot(back.ravel(), VOXEL * fit.gap.ravel(), ".", ms=1.5, color=style.BLUE, alpha=0.5)
+    axes[1].plot((0, 24), (0, 24), color="black", lw=0.8)
+    axes[1].axvspan(-1.2, SEEN * VOXEL, color="0.9", lw=0)
+    axes[1].text(2.0, 15, "not seen in profiles", fontsize=8, ha="center", va="center", rotation=90)
+    axes[1].set(xlabel="retreat (µm)", ylabel="gap by the profile (µm)", xlim=(-1.2, 24), ylim=(-3, 26))
+    axes[1].set_title("each column's retreat and gap", fontsize=9)
+    half = VOXEL / 2
+    image = axes[2].imshow(told["gap"].values, origin="lower", extent=(x[0] - half, x[-1] + half) * 2, cmap="cividis")
+    for found, how in ((told, "solid"), (blind, "dotted")):
+        axes[2].contour(x, x, found["cavity"].values > 0, levels=[0.5], colors="white", linewidths=0.9, linestyles=how)
+    axes[2].set(xlabel="x (µm)", ylabel="y (µm)", facecolor="0.85")
+    axes[2].set_title(
+        f"loss {quantity(told, 'contact_loss', 0.01, 0)} %,\ndotted {quantity(blind, 'contact_loss', 0.01, 0)} %",
+        fontsize=9,
+    )
+    figure.colorbar(image, ax=axes[2], label="gap (µm)", shrink=0.9)
+    save(figure, "measured-thin-gap")
+
+
 def draw_contact(after: Measured) -> None:
     """Where the surface touches, on the slice and as a map."""
     figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.2), layout="constrained", width_ratios=(1.3, 1))
@@ -362,5 +415,6 @@ if __name__ == "__main__":
     draw_protrusion(first, second)
     draw_particle(first, second)
     draw_gap(second)
+    draw_thin_gap()
     draw_contact(second)
     draw_displacement()

@@ -35,6 +35,8 @@ class Cell:
     gap_radius: float = 8.0
     gap_power: float = 0.5
     gap_at: tuple[float, float] = (36.0, 36.0)
+    drawn_back: bool = False
+    """Whether the gap is where the anode was, else it lies beyond."""
     particle: tuple[float, float, float] | None = None
     tilt: tuple[float, float] = (0.0, 0.0)
     seed: int = 1
@@ -50,7 +52,7 @@ class Cell:
         rough = self.roughness * smooth_field(self.shape[1:], 5.0, rng)
         middle_y, middle_x = (n / 2 - 0.5 for n in self.shape[1:])
         bump = self.bump * np.exp(-((y - middle_y) ** 2 + (x - middle_x) ** 2) / (2 * 5.0**2))
-        return self.level + self.growth + rough + bump
+        return self.level + self.growth + rough + bump - self.drawn_back * self.gap_map()
 
     def gap_map(self) -> np.ndarray:
         """Thickness of the void before the surface, rows (y, x)."""

@@ -5,13 +5,20 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from cells import VOXEL, Cell, with_change
 from hypothesis import given
 from hypothesis import strategies as st
+from realisations import fixed_bore
 
 from operando.model.products.morphology import SURFACE
+from operando.morphology.classify import classify
+from operando.morphology.histogram import histogram
+from operando.morphology.interface import interface
+from operando.morphology.levels import levels
 from operando.morphology.retreat import Retreat, thin_gaps
 from operando.morphology.rim import opened
-from operando.morphology.surface import reach
+from operando.morphology.segment import segment
+from operando.morphology.surface import reach, surface
 from operando.morphology.triangles import smooth_height
 
 SIZE, WIDTH = 90, 0.8
@@ -105,6 +112,36 @@ def test_what_a_thin_gap_takes_from_the_anodes_edge_is_given_back() -> None:
         told = read(np.where(spot, gap - edge(gap), seen), np.where(spot, gap, CUT), drag)
         assert told is not None
         assert np.nanmean(told.gap[spot & np.isfinite(told.gap)]) == pytest.approx(gap, abs=0.03)
+
+
+BEFORE = Cell(roughness=1.0)
+AFTER = with_change(BEFORE, gap=6.0, gap_radius=24.0, gap_power=1.5, gap_at=(32.0, 36.0), drawn_back=True)
+
+
+@pytest.fixture(scope="module")
+def with_and_without() -> list[xr.Dataset]:
+    """The later scan's interface, told what the earlier one shows, and not."""
+    scans = [cell.volume(noise=0.2, seed=seed) for seed, cell in enumerate((BEFORE, AFTER))]
+    tube = fixed_bore(scans[0], BEFORE)
+    counted = [histogram(scan, tube, None) for scan in scans]
+    own = [levels(one, classify(counted)) for one in counted]
+    labels = [segment(scan, tube, one) for scan, one in zip(scans, own, strict=True)]
+    maps = [surface(one, labels[0]) for one in labels]
+    before = reach(maps[0], None)
+    return [interface(labels[1], maps[1], scans[1], tube, own[1], None, told) for told in (before, None)]
+
+
+def test_a_gap_is_known_better_once_the_anode_was_seen_before_it_drew_back(with_and_without: list[xr.Dataset]) -> None:
+    gap = AFTER.gap_map()[AFTER.inside()]
+    loss, volume = np.mean(gap > 0), gap.sum() * VOXEL**3
+    told, _ = with_and_without
+    assert float(told["contact_loss"]) == pytest.approx(loss, abs=0.05)
+    assert float(told["cavity_volume"]) == pytest.approx(volume, rel=0.05)
+    for name, truth in (("contact_loss", loss), ("cavity_volume", volume)):
+        widths = [float(found[f"{name}_high"] - found[f"{name}_low"]) for found in with_and_without]
+        assert widths[0] < 0.5 * widths[1]
+        for found in with_and_without:
+            assert float(found[f"{name}_low"]) <= truth <= float(found[f"{name}_high"])
 
 
 def surface_at(height: float, columns: int = 6, facing: int = 1) -> xr.Dataset:
