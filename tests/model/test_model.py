@@ -57,6 +57,15 @@ def test_the_graph_follows_from_the_annotations() -> None:
     assert blend.settings[0][1].path == "tomography.phases"
 
 
+def test_the_first_scan_has_no_previous_one() -> None:
+    def smooth(volume: Volume, earlier: Previous[Volume]) -> Volume:
+        """Smooth."""
+        return volume
+
+    with pytest.raises(TypeError, match=r"write Previous\[…\] \| None"):
+        step(version=1)(smooth)
+
+
 def test_a_product_in_another_unit_is_refused() -> None:
     volume = VOLUME.new(mu=np.zeros((1, 2, 2)))
     wrong = volume["mu"].assign_attrs(units="1/mm")

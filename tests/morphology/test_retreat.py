@@ -69,10 +69,37 @@ def test_an_electrolyte_that_moved_unevenly_leaves_thin_gaps_untold() -> None:
     assert read(CUT + noise(3, 1.2, wide=8.0), CUT) is None
 
 
-def test_an_electrolyte_that_followed_wherever_it_touched_is_no_gap() -> None:
+@pytest.mark.parametrize("by", [1.2, 1.9, 2.6, 2.8, 5.0])
+def test_an_electrolyte_that_followed_wherever_it_touched_is_no_gap(by: float) -> None:
     """The anode drew back everywhere; a gap opened in the middle only."""
-    followed = np.where(CUT > 0, 0.0, 1.2)
-    assert read(CUT + followed, CUT) is None
+    assert read(CUT + np.where(CUT > 0, 0.0, by), CUT) is None
+
+
+@pytest.mark.parametrize("most", [2.0, 3.0, 4.0])
+def test_nor_is_one_that_followed_the_more_the_farther_from_the_gap(most: float) -> None:
+    ramp = most * np.clip((RADIUS - 27) / 30, 0.0, 1.0)
+    assert read(CUT + ramp, CUT) is None
+
+
+def test_where_it_followed_in_one_place_profiles_contradict_the_retreat_there() -> None:
+    place = np.hypot(np.arange(SIZE)[:, None] - 10, np.arange(SIZE) - 10) < 12
+    told = read(CUT + 3.0 * place, CUT)
+    assert told is not None
+    assert not opened(profiles(CUT), told.gap).everywhere[place].any()
+
+
+@pytest.mark.parametrize("growth", [0.3, 2.0, 6.0])
+def test_an_anode_that_grew_elsewhere_is_in_contact_there(growth: float) -> None:
+    grown = np.where(RADIUS > 45, growth, 0.0)
+    told = read(CUT - grown, CUT)
+    assert told is not None
+    assert not opened(profiles(CUT), told.gap).everywhere[RADIUS > 45].any()
+    assert np.sqrt(np.nanmean(told.gap[RADIUS > 45] ** 2)) < 0.15
+
+
+@pytest.mark.parametrize("drag", [-0.1, 0.9, np.inf, np.nan])
+def test_without_an_anode_far_denser_than_the_electrolyte_retreats_tell_nothing(drag: float) -> None:
+    assert read(CUT, CUT, drag) is None
 
 
 def test_without_a_gap_that_profiles_show_retreats_tell_nothing() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict, deque
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from operando.model.errors import ConfigurationError
 from operando.pipeline import experiment
 from operando.pipeline.events import Event, Options, Report
 from operando.pipeline.index import Index
+from operando.pipeline.nodes import Node
+from operando.pipeline.run import Coordinator
+from operando.pipeline.steps import known_steps
 from operando.pipeline.store import Results, load
 
 SERIAL = Options(workers=0)
@@ -162,6 +166,29 @@ def test_how_far_the_surface_came_runs_through_the_series_and_passes_over_a_scan
     heights = [facing * results.product("surface", n)["height"].values for n in (0, 1, 3)]
     reached = facing * results.product("reach", 3)["height"].values
     assert np.array_equal(reached, np.fmax.reduce(heights), equal_nan=True)
+
+
+class Waiting(Coordinator):
+    """Every scan waits for the one before; what a scan is made of does not matter."""
+
+    def __init__(self, count: int) -> None:
+        self.scans = [Node(known_steps()["reach"], str(number)) for number in range(count)]
+        self._waiters, self._woken = defaultdict(list), deque()
+
+    def _consider(self, node: Node) -> None:
+        number = int(node.frame)
+        if number and self.scans[number - 1].state != "done":
+            self._waiters[self.scans[number - 1]].append(node)
+        else:
+            self._settle_as(node, "done")
+
+
+def test_a_chain_through_a_long_series_is_settled_in_turn_not_in_depth() -> None:
+    chain = Waiting(5000)
+    for node in chain.scans[::-1]:
+        chain._consider(node)
+        chain._wake()
+    assert all(node.state == "done" for node in chain.scans)
 
 
 def test_a_file_that_is_not_there_is_named(raw: Path) -> None:

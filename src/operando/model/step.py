@@ -133,16 +133,21 @@ def step(
         hints = typing.get_type_hints(function, include_extras=True)
         returns = hints.pop("return")
         roles = {key: _role(hint) for key, hint in hints.items()}
+        outputs = _outputs(returns)
+        inputs = tuple(Input(key, *role) for key, role in roles.items() if isinstance(role, tuple))
+        for needed in (one for one in inputs if one.way == "previous"):
+            if not needed.optional or outputs[0].frame not in {"scan", "spectrum"}:
+                raise TypeError(
+                    f"{needed.name}: only a later scan or spectrum has a previous one; write Previous[…] | None"
+                )
         return Step(
             name=name or function.__name__,
             function=function,
             version=version,
             stored=stored,
             cut=cut,
-            inputs=tuple(
-                Input(key, role[0], role[1], role[2]) for key, role in roles.items() if isinstance(role, tuple)
-            ),
-            outputs=_outputs(returns),
+            inputs=inputs,
+            outputs=outputs,
             settings=tuple((key, role) for key, role in roles.items() if isinstance(role, Setting)),
             parameters=next(((key, role) for key, role in roles.items() if isinstance(role, type)), None),
         )

@@ -137,7 +137,7 @@ def _fit(found: Columns, height: np.ndarray, stride: int, void: float, electroly
     dark = _gaps(found, darker, widths)[0]
     gap, narrow, wide, dark = (sharpened(one) for one in (gap, narrow, wide, dark))
     typical = float(np.sqrt(_typical(beyond)))
-    drag = (electrolyte - void) / (dense - electrolyte)
+    drag = (electrolyte - void) / (dense - electrolyte) if dense > electrolyte else float("inf")
     return GapFit(gap, narrow, wide, dark, levels[0], width, typical / (electrolyte - void), drag)
 
 

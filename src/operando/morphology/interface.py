@@ -17,7 +17,7 @@ from operando.morphology.doubtful import void_on_anode
 from operando.morphology.gap_fit import GapFit, fit_gap
 from operando.morphology.height_map import HeightMap, counted_gap
 from operando.morphology.placement import Placement
-from operando.morphology.retreat import Retreat, thin_gaps
+from operando.morphology.retreat import LEAST_COLUMNS, Retreat, shown_gaps, thin_gaps
 from operando.morphology.rim import Opened, best_of, opened
 from operando.morphology.roles import Roles
 from operando.morphology.surface import in_voxels, map_axes, on_one_grid
@@ -120,6 +120,8 @@ class _Gaps:
     """Grey value of the void before the columns (y, x), where it is fitted."""
     unsure: float = 0.0
     """Standard deviation of the fitted gap where there seems to be contact, voxels: it may hide there."""
+    thin_std: float | None = None
+    """That of gaps which the surface's retreat tells, voxels."""
 
 
 def _counted(surface: HeightMap, params: InterfaceParameters) -> _Gaps:
@@ -149,7 +151,10 @@ def _fitted(fit: GapFit, surface: HeightMap, back: np.ndarray | None, params: In
     others = [(_opened(fit.narrow, thin), _opened(fit.wide, thin)), (_opened(fit.dark, thin),)]
     if thin is not None:
         others.append((_opened(fit.gap, thin.shifted(-1)), _opened(fit.gap, thin.shifted(1))))
-    return _Gaps(best, tuple(others), warnings, told, bool(best.seen.any()), fit.void, unsure)
+    elif back is not None and shown_gaps(fit.gap, back).sum() >= LEAST_COLUMNS:
+        warnings.append(_MOVED)
+    thin_std = None if thin is None else thin.std
+    return _Gaps(best, tuple(others), warnings, told, bool(best.seen.any()), fit.void, unsure, thin_std)
 
 
 def _opened(gap: np.ndarray, thin: Retreat | None) -> Opened:
@@ -177,9 +182,10 @@ def _pack(
         values |= _cavity(gaps.best, gaps.others, grid, gaps.unsure * np.sum(gaps.told & ~gaps.best.everywhere))
         values["cavity_counted"] = counted_gap(labels, roles, surface, gaps.best) * grid.voxel_volume
         values["cavity_grey"] = _mean_grey(gaps)
+        values["thin_gap_std"] = np.nan if gaps.thin_std is None else gaps.thin_std * grid.spacing[0]
     else:
         values |= _unknown(("contact_area", "contact_loss", "contact_loss_seen", "cavity_volume"))
-        values |= {"cavity_counted": float("nan"), "cavity_grey": float("nan")}
+        values |= {"cavity_counted": float("nan"), "cavity_grey": float("nan"), "thin_gap_std": float("nan")}
     doubted = 0.0 if gaps.believed else void_on_anode(labels, grid, roles) * grid.voxel_volume
     return INTERFACE.new(
         coords=map_axes(grid),
@@ -282,6 +288,8 @@ def _unknown(names: tuple[str, ...]) -> dict[str, float]:
     return {f"{name}{suffix}": float("nan") for name in names for suffix in ("", "_low", "_high")}
 
 
+_MOVED = "the electrolyte has not stayed where the anode had been, so that gaps below the resolution are guessed at"
+
 _NO_SURFACE = "anode and electrolyte were not both seen, so that there is no surface between them to measure"
 
 
@@ -297,6 +305,7 @@ def _nothing(grid: Grid, sentence: str) -> Interface:
         unknown_share=1.0,
         cavity_counted=float("nan"),
         cavity_grey=float("nan"),
+        thin_gap_std=float("nan"),
         void_doubted=0.0,
         **_unknown(("contact_area", "contact_loss", "contact_loss_seen", "cavity_volume", "roughness")),
     )

@@ -4,6 +4,7 @@ A gap below the point spread leaves hardly a mark in a column's profile, but whe
 a tenth of a voxel. Where the electrolyte stayed as the anode had pushed it, the retreat is the gap. Whether it stayed
 is measured: in columns with a gap wide enough to be seen the retreat has to agree with it, and the retreats of columns
 in contact pile up at one value, which is zero's (registration, and an electrolyte that moved as a whole, shift both).
+Where the electrolyte followed in some places only, profiles contradict the retreat on the mean over a few columns.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ import numpy as np
 from operando.morphology.rim import SEEN, SURE
 from operando.morphology.triangles import smooth_height
 
-_LEAST_COLUMNS = 30
+LEAST_COLUMNS = 30
+"""So many columns with a visible gap have to say where the electrolyte is."""
+
 _NEARBY = 4.0
-"""Over so many columns the noise of profiles is averaged."""
+"""Over so many columns profiles are averaged: one tells no thin gap from none, but on the mean contact reads 0.4."""
 
 _ZERO_STD = 0.05
 """How well zero is told by the retreats that pile up, voxels."""
@@ -23,14 +26,19 @@ _ZERO_STD = 0.05
 _LOOSEST = 0.25
 """With a larger standard deviation, voxels, the electrolyte has not stayed, and retreats tell nothing."""
 
-_AGREES = 1.5
-"""A retreat that is larger than the gap of the profile by more is none of a gap, voxels."""
+_AGREES = 0.8
+"""Where retreats are larger than what profiles say, on the mean over such columns, by more, there is no gap, voxels."""
 
 _PILE, _BIN, _WITHIN = 0.04, 0.01, 0.4
 """Width of what piles up, bins in which it is counted, and how far it may be from where seen gaps put it, voxels."""
 
-_FOLLOWED = 3.0
-"""Where so many times more retreats pile up beyond, the electrolyte has followed the anode."""
+_FARTHEST = 3.0
+_FOLLOWED, _CONTRADICTING = 3.0, 0.1
+"""The electrolyte has followed the anode where so many times more retreats pile up beyond zero (to ``_FARTHEST``)
+than there, or where profiles contradict them in more than such a share of the columns without a visible gap."""
+
+_MOST_DRAG = 0.7
+"""Beyond, what a thin gap takes from the anode's edge is no small correction."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +59,13 @@ def thin_gaps(retreat: np.ndarray, fitted: np.ndarray, drag: float, width: float
     ``fitted``: the gap by each column's profile. ``drag``: by how much the surface seems to lie deeper for each voxel
     of a gap much thinner than the point spread ``width`` (standard deviation, voxels).
 
-    Where the electrolyte stayed is not known better than to half of what seen gaps deviate by: thin ones lie between
-    them and the contact, where the deviation is zero.
+    A surface beyond its reach is in contact. Where the electrolyte stayed is not known better than to half of what seen
+    gaps deviate by: thin ones lie between them and the contact, where the deviation is zero.
     """
-    calm, back = smooth_height(fitted, 1.0), smooth_height(retreat, 1.0)
+    calm, back, shown = smooth_height(fitted, 1.0), smooth_height(retreat, 1.0), shown_gaps(fitted, retreat)
     with np.errstate(invalid="ignore"):
-        shown, unseen = (calm > SURE) & np.isfinite(back), (calm < SEEN) & np.isfinite(back)
-    if shown.sum() < _LEAST_COLUMNS:
+        unseen = (calm < SEEN) & np.isfinite(back)
+    if shown.sum() < LEAST_COLUMNS or not 0 <= drag < _MOST_DRAG:
         return None
     zero = _zero(back[unseen], float(np.median((back - calm)[shown])))
     if zero is None:
@@ -66,10 +74,18 @@ def thin_gaps(retreat: np.ndarray, fitted: np.ndarray, drag: float, width: float
     moved = 0.5 * 1.4826 * float(np.median(np.abs(deviating)))
     if moved > _LOOSEST:
         return None
-    gap = _undragged(retreat - zero, drag, width)
+    gap = np.maximum(_undragged(retreat - zero, drag, width), -2 * _ZERO_STD)
     with np.errstate(invalid="ignore"):
-        told = gap - np.maximum(calm, 1.0) < _AGREES
+        told = smooth_height(gap - fitted, _NEARBY) < _AGREES
+    if np.sum(unseen & ~told) > _CONTRADICTING * np.sum(unseen):
+        return None
     return Retreat(np.where(told, gap, np.nan), float(np.hypot(moved, _ZERO_STD)))
+
+
+def shown_gaps(fitted: np.ndarray, retreat: np.ndarray) -> np.ndarray:
+    """Columns (y, x) of which the profile shows a gap and the retreat is known."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((smooth_height(fitted, 1.0) > SURE) & np.isfinite(retreat))
 
 
 def _zero(retreats: np.ndarray, about: float) -> float | None:
@@ -80,20 +96,21 @@ def _zero(retreats: np.ndarray, about: float) -> float | None:
     """
     from scipy import ndimage
 
-    edges = np.arange(-_WITHIN, SEEN, _BIN)
+    edges = np.arange(-_WITHIN, _FARTHEST, _BIN)
     counts = ndimage.gaussian_filter1d(np.histogram(retreats - about, edges)[0].astype(float), _PILE / _BIN)
     near = counts[: round(2 * _WITHIN / _BIN)]
+    if counts.sum() < LEAST_COLUMNS:
+        return about
     if counts.max() > _FOLLOWED * near.max():
         return None
-    if near.sum() < _LEAST_COLUMNS:
-        return about
     return about + float(edges[np.argmax(near)]) + _BIN / 2
 
 
 def _undragged(seen: np.ndarray, drag: float, width: float) -> np.ndarray:
     """The gap behind a retreat: what a thin gap lacks in grey value is missed at the anode's edge.
 
-    With F the normal distribution, half of the anode's step is met drag w sqrt(2 pi) (F(gap / w) - 1/2) too deep.
+    With F the normal distribution, half of the anode's step is met drag w sqrt(2 pi) (F(gap / w) - 1/2) too deep: as
+    long as labels take the step against the electrolyte; before thick gaps they take it against the void.
     """
     from scipy.special import ndtr
 

@@ -39,7 +39,7 @@ def opened(fitted: np.ndarray, retreat: np.ndarray | None = None) -> Opened:
     """Open gaps are the connected places above ``SEEN`` that reach ``SURE``; beyond, they taper out.
 
     ``fitted``: the gap (y, x) by each column's profile, ``retreat``: that by how far the surface has drawn back, NaN
-    where it tells nothing; it sees thinner gaps.
+    where it tells nothing; there the limits are those of ``BY_RETREAT``.
 
     In the rim the gap goes on straight, with the slope that it has at the border of what is seen, or as much steeper as
     the profiles there don't bear it out: single ones don't tell a thin gap from none, but their mean does.

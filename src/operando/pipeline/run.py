@@ -2,7 +2,7 @@
 
 import heapq
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -51,6 +51,7 @@ class Coordinator:
         self._files = {name: settings.files_of(step, project) for name, step in self.plan.steps.items()}
         self._wanted = self._wanted_steps()
         self._waiters: dict[Node, list[Node]] = defaultdict(list)
+        self._woken: deque[Node] = deque()
         self._ready: list[tuple[tuple[int, int], int, Node]] = []
         self._running: dict[Any, tuple[Node, Task]] = {}
         self._slabs: dict[Node, Slabs] = {}
@@ -60,6 +61,7 @@ class Coordinator:
         """Settle every node; ``open_`` gives the executor of so many workers, entered only if there is work."""
         for node in list(self.nodes):
             self._consider(node)
+            self._wake()
         self.tell(Event("planned", text=str(sum(node.step.stored for node in self.nodes) - self.report.reused)))
         if not self._ready or self.options.dry_run:
             return self.report
@@ -70,6 +72,7 @@ class Coordinator:
                 self._fill(executor)
                 for future in executor.wait(list(self._running)):
                     self._collect(future)
+                    self._wake()
             self.report.incidents += executor.incidents()
         self.folder.remove_copies()
         return self.report
@@ -218,15 +221,18 @@ class Coordinator:
         self._settle_as(node, "failed")
 
     def _settle_as(self, node: Node, state: Any) -> None:
-        """Settle a node and wake what waited for it; the pairs of scans make new nodes."""
+        """Settle a node; what waited for it is woken next, and the pairs of scans make new nodes."""
         node.state, node.recipe = state, None
         if any(output.name == "volume" for output in node.step.outputs) and (raw := self.nodes.raw_of(node.frame)):
             self.folder.remove_copies(raw.identity)
-        woken = self._waiters.pop(node, [])
+        self._woken += self._waiters.pop(node, [])
         if node.step.name == "pairs":
-            woken += self.nodes.set_pairs(self._pairs(node))
-        for waiting in woken:
-            self._consider(waiting)
+            self._woken += self.nodes.set_pairs(self._pairs(node))
+
+    def _wake(self) -> None:
+        """Consider what waited, and what waited for that, in turn: a chain may be as long as a series."""
+        while self._woken:
+            self._consider(self._woken.popleft())
 
     def _pairs(self, node: Node) -> list[tuple[int, int]]:
         if node.state != "done":

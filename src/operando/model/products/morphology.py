@@ -146,6 +146,9 @@ INTERFACE = Contract(
         "cavity_volume": Variable((), "um3", "void between the anode's surface and the electrolyte", "bounds"),
         "cavity_counted": Variable((), "um3", "what the labels show of it", optional=True),
         "cavity_grey": Variable((), "1/cm", "mean attenuation of the void in it", optional=True),
+        "thin_gap_std": Variable(
+            (), "um", "of gaps that the surface's retreat tells, common to all; NaN where it tells none", optional=True
+        ),
         "void_doubted": Variable((), "um3", "void on the anode, in the labels, that may be streaks", optional=True),
         "unknown_share": Variable((), "1", "of the bore's columns, where the surface is not known", optional=True),
         "roughness": Variable((), "um", "root mean square of the height about its plane", "bounds"),
