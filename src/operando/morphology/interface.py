@@ -58,7 +58,7 @@ class InterfaceParameters(Parameters):
 _DEFAULTS = InterfaceParameters()
 
 
-@step(version=21)
+@step(version=22)
 def interface(
     labels: Labels,
     surface: Surface,

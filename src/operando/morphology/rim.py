@@ -12,6 +12,10 @@ SURE, SEEN = 2.5, 1.8
 BY_RETREAT = 0.4, 0.7
 """The same of a gap that the retreat of the surface tells: seen, sure."""
 
+_AVERAGED, _AVERAGED_BY_RETREAT = 1.0, 0.7
+"""Over so many columns gaps are averaged before they are looked at; retreats are calm, and averages carry rims
+outwards."""
+
 _NEARBY, _TOO_OPEN = 10.0, 0.45
 """Fits bear a rim out where it is open by no more than their mean over so many columns, and so many voxels."""
 _LEAST_SHARE = 0.1
@@ -48,8 +52,9 @@ def opened(fitted: np.ndarray, retreat: np.ndarray | None = None) -> Opened:
 
     told = np.zeros(fitted.shape, bool) if retreat is None else np.isfinite(retreat + fitted)
     gap = best_of(fitted, retreat)
-    calm = smooth_height(gap, 1.0)
-    seen = _reaching(smooth_height(fitted, 1.0), SEEN, SURE) | _reaching(np.where(told, calm, np.nan), *BY_RETREAT)
+    steady, calm = smooth_height(fitted, _AVERAGED), smooth_height(gap, _AVERAGED)
+    calm = np.where(told, smooth_height(gap, _AVERAGED_BY_RETREAT), calm)
+    seen = _reaching(steady, SEEN, SURE) | _reaching(np.where(told, calm, np.nan), *BY_RETREAT)
     if not seen.any():
         return Opened(seen, seen.copy(), np.zeros_like(gap))
     slope = _slope(gap, seen)
