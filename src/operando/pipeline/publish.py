@@ -97,7 +97,7 @@ def _leading(table: xr.Dataset) -> str | None:
     if not leading:
         return None
     dim = max(set(leading), key=leading.count)
-    columns = _columns(table.reset_coords(drop=True), dim, slice(0, 0))
+    columns = _columns(table.drop_vars(list(table.coords)), dim, slice(0, 0))
     return dim if columns and len(columns) <= MAX_TABLE_COLUMNS * 4 else None
 
 
