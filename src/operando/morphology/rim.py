@@ -71,7 +71,7 @@ def best_of(fitted: np.ndarray, retreat: np.ndarray | None) -> np.ndarray:
     """The gap by its profile where that is thick, by the ``retreat`` (NaN: tells nothing) where it is thin."""
     if retreat is None:
         return fitted
-    thick = np.clip(smooth_height(fitted, 1.0) - SURE, 0.0, 1.0)
+    thick = np.clip(smooth_height(fitted, _AVERAGED) - SURE, 0.0, 1.0)
     return np.where(np.isfinite(retreat), thick * fitted + (1 - thick) * retreat, fitted)
 
 
